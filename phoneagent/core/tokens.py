@@ -1,0 +1,34 @@
+"""Bearer tokens that are derived, never stored: HMAC of the rental id under a server secret with a key id.
+
+Two secrets may be valid at once during a rotation. It must never be logged or compared other than in constant time.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_TAG_BYTES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSigner:
+    """Makes and checks tokens ``tok_<key id>_<tag>``; ``secrets`` maps key ids to secrets, ``current`` signs."""
+
+    current: str
+    secrets: Mapping[str, bytes]
+
+    def token(self, rental_id: str, key_id: str | None = None) -> str:
+        """Return the token of a rental under ``key_id`` (the current key unless told)."""
+        key = key_id or self.current
+        tag = hmac.digest(self.secrets[key], f"sms:{rental_id}".encode(), hashlib.sha256)[:_TAG_BYTES]
+        return f"tok_{key}_{base64.urlsafe_b64encode(tag).decode()}"
+
+    def accepts(self, rental_id: str, token: str) -> bool:
+        """Tell in constant time whether ``token`` is the rental's, under any valid key."""
+        given = token.encode("utf-8", "surrogatepass")
+        valid = [hmac.compare_digest(self.token(rental_id, key).encode(), given) for key in self.secrets]
+        return any(valid)
