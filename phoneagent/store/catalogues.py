@@ -1,0 +1,51 @@
+"""Published catalogues: the adapter of the `Catalogues` port.
+
+A version is never changed after publication; prices of old versions stay good for ten minutes (core.catalog).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from phoneagent.core import catalog
+from phoneagent.core.catalog import Catalogue
+from phoneagent.core.errors import Unavailable
+from phoneagent.store import keys
+from phoneagent.store.scripts import Scripts, text_of
+
+
+class RedisCatalogues:
+    """The `Catalogues` port on Redis or Valkey."""
+
+    def __init__(self, redis: Redis, scripts: Scripts) -> None:
+        """Use the shared client and scripts."""
+        self._redis = redis
+        self._scripts = scripts
+
+    async def publish(self, pools: Mapping[tuple[str, str], int]) -> Catalogue:
+        """See the port."""
+        rows = [[country, service, pool] for (country, service), pool in sorted(pools.items())]
+        version, now_ms = await self._scripts.run(
+            "publish_catalogue",
+            [keys.CATALOGUE, keys.CATALOGUE_VERSION],
+            [json.dumps(rows, separators=(",", ":")), keys.CATALOGUES_KEPT],
+        )
+        return catalog.build(version, now_ms, pools)
+
+    async def recent(self) -> Sequence[Catalogue]:
+        """See the port."""
+        try:
+            texts = await self._redis.lrange(keys.CATALOGUE, 0, -1)
+        except (RedisError, OSError) as exc:
+            raise Unavailable("store_unavailable", "the store did not answer") from exc
+        return [_catalogue(text_of(text)) for text in reversed(texts)]
+
+
+def _catalogue(text: str) -> Catalogue:
+    head, rows = (json.loads(part) for part in text.split("\n", 1))
+    pools = {(country, service): pool for country, service, pool in rows}
+    return catalog.build(int(head["version"]), int(head["as_of_ms"]), pools)

@@ -1,0 +1,111 @@
+"""The key table: every Redis key the service writes, with its type, its lifetime and what it means.
+
+Keys of one party share a hash slot `{sNN}`, keys of a provider share `{p-NAME}`. No key may be built anywhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from phoneagent.core.rental import Job
+
+WAKE_CHANNEL = "wake"
+CLOCK_OFFSET = "clock:offset_ms"
+SHARDS = "store:shards"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyKind:
+    """One row of the table."""
+
+    pattern: str
+    type: str
+    lifetime: str
+    meaning: str
+
+
+KEY_TABLE = (
+    KeyKind("{sNN}:rental:ID", "hash", "until the retain job, then 30 days", "the record: rental, hold, order"),
+    KeyKind("{sNN}:claim:CHAIN:TOKEN:PAYER:NONCE", "string", "until freed or retained", "rental id that owns this money"),
+    KeyKind("{sNN}:payer:ADDRESS", "hash", "for good: blocks and epochs must not be forgotten", "exposure, epoch, block"),
+    KeyKind("{sNN}:due:JOB", "zset", "entries leave with their work", "rental id by due time in unix ms"),
+    KeyKind("{sNN}:events", "stream", "entries leave after 30 days, by the writing script", "what happened, in order"),
+    KeyKind("{sNN}:ledger", "stream", "for good: these are the books", "money that moved"),
+    KeyKind("{p-NAME}:activation:ID", "string", "30 days: no order lives a day", "rental id that owns the activation"),
+    KeyKind("{p-NAME}:bought:RENTAL", "string", "30 days: no order lives a day", "the activation a rental claimed"),
+    KeyKind("{p-all}:catalogue", "list", "newest 64 versions", "published catalogues, newest first"),
+    KeyKind("{p-all}:catalogue:version", "string", "for good: a counter", "last catalogue version"),
+    KeyKind("store:shards", "string", "for good: written once at first start", "how many party slots there are"),
+    KeyKind("clock:offset_ms", "string", "as long as the dev store", "how far dev time is ahead; dev only"),
+    KeyKind("wake", "channel", "none", "topics to wake, separated by blanks"),
+)
+
+ACTIVATION_LIFETIME_MS = 30 * 86_400_000
+RETIRED_LIFETIME_MS = 30 * 86_400_000
+CATALOGUES_KEPT = 64
+
+_RENTAL_ID = re.compile(r"[a-z]_(?P<slot>[0-9]{2})[a-z2-7]{26}")
+
+
+def slot_of_payer(payer: str, shards: int) -> str:
+    """Return the party slot of a payer: `s00` to `sNN`."""
+    digest = hashlib.sha256(payer.encode()).digest()
+    return f"s{int.from_bytes(digest[:4], 'big') % shards:02d}"
+
+
+def slot_of_rental(rental_id: str) -> str | None:
+    """Return the slot a rental id names; None for text that is no rental id."""
+    found = _RENTAL_ID.fullmatch(rental_id)
+    return None if found is None else f"s{found['slot']}"
+
+
+def rental_prefix(slot: str) -> str:
+    """Return what stands before the id in the rental keys of a slot."""
+    return f"{{{slot}}}:rental:"
+
+
+def rental(slot: str, rental_id: str) -> str:
+    """Return the key of a record."""
+    return rental_prefix(slot) + rental_id
+
+
+def claim(slot: str, claim_key: str) -> str:
+    """Return the key of a claim."""
+    return f"{{{slot}}}:claim:{claim_key}"
+
+
+def payer(slot: str, address: str) -> str:
+    """Return the key of a payer's account with us."""
+    return f"{{{slot}}}:payer:{address}"
+
+
+def due(slot: str, job: Job) -> str:
+    """Return the key of a due set."""
+    return f"{{{slot}}}:due:{job.value}"
+
+
+def events(slot: str) -> str:
+    """Return the key of a slot's event stream."""
+    return f"{{{slot}}}:events"
+
+
+def ledger(slot: str) -> str:
+    """Return the key of a slot's ledger."""
+    return f"{{{slot}}}:ledger"
+
+
+def activation(provider: str, activation_id: str) -> str:
+    """Return the key that says who owns an activation."""
+    return f"{{p-{provider}}}:activation:{activation_id}"
+
+
+def bought(provider: str, rental_id: str) -> str:
+    """Return the key that says which activation a rental claimed."""
+    return f"{{p-{provider}}}:bought:{rental_id}"
+
+
+CATALOGUE = "{p-all}:catalogue"
+CATALOGUE_VERSION = "{p-all}:catalogue:version"
+JOB_NAMES = tuple(job.value for job in Job)

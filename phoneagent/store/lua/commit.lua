@@ -1,0 +1,35 @@
+-- Write one state change with everything that belongs to it, or nothing (I9).
+-- KEYS: rental, claim, payer, events, ledger, then one due set per job kind in the order of ARGV[2].due
+-- ARGV: clock, JSON {id, fence, rev, set: {field, value, …}, del: {field, …}, due: {ms or -1 to remove, …},
+--       abandon_index, abandon_ms (0: disarm), amount (exposure to give back, 0: none), hold_ended, block,
+--       blocked_for, block_ms, free_claim, expire_ms (0: keep), events: {JSON, …}, ledger: {JSON, …}, wake: text}
+-- → 1 | 0 (fence or rev is stale: nothing was written)
+local a = cjson.decode(ARGV[2])
+local held = redis.call('HMGET', KEYS[1], 'lease_fence', 'rev')
+if held[1] ~= a.fence or held[2] ~= a.rev then return 0 end
+
+redis.call('HSET', KEYS[1], unpack(a.set))
+if #a.del > 0 then redis.call('HDEL', KEYS[1], unpack(a.del)) end
+for i, at in ipairs(a.due) do
+  if at >= 0 then redis.call('ZADD', KEYS[5 + i], at, a.id) else redis.call('ZREM', KEYS[5 + i], a.id) end
+end
+if a.abandon_ms > 0 then
+  redis.call('ZADD', KEYS[5 + a.abandon_index], raw_ms + a.abandon_ms, a.id)
+end
+if a.hold_ended then
+  redis.call('HINCRBY', KEYS[3], 'open_count', -1)
+  redis.call('HINCRBY', KEYS[3], 'open_atomic', -a.amount)
+  redis.call('HINCRBY', KEYS[3], 'epoch', 1)
+  local block = tonumber(redis.call('HGET', KEYS[3], 'block') or '0')
+  if a.block > block then redis.call('HSET', KEYS[3], 'block', a.block) end
+end
+if a.blocked_for ~= '' then
+  redis.call('HSET', KEYS[3], 'blocked_until_ms', now_ms + a.block_ms, 'blocked_for', a.blocked_for)
+end
+if a.free_claim and redis.call('GET', KEYS[2]) == a.id then redis.call('DEL', KEYS[2]) end
+local oldest = string.format('%.0f', math.max(0, raw_ms - 2592000000))
+for _, event in ipairs(a.events) do redis.call('XADD', KEYS[4], 'MINID', '~', oldest, '*', 'event', event) end
+for _, entry in ipairs(a.ledger) do redis.call('XADD', KEYS[5], '*', 'entry', entry) end
+if a.expire_ms > 0 then redis.call('PEXPIRE', KEYS[1], a.expire_ms) end
+redis.call('PUBLISH', 'wake', a.wake)
+return 1

@@ -1,0 +1,240 @@
+"""Rentals and claims in Redis: the adapter of the `Rentals` port, one script per method.
+
+Whether a change is right was decided in core; here it is only made durable, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from phoneagent.core.errors import LeaseLost, Unavailable
+from phoneagent.core.events import Event, EventType
+from phoneagent.core.ports import (
+    AlreadyClaimed,
+    Balance,
+    Caps,
+    ClaimAnswer,
+    Claimed,
+    ClaimRefused,
+    Lease,
+    Leased,
+    Sight,
+    StaleBalance,
+)
+from phoneagent.core.rental import ABANDON_AFTER_MS, Job, Rental, due_times, wants_abandon
+from phoneagent.core.transitions import Change
+from phoneagent.store import codec, keys
+from phoneagent.store.scripts import Scripts, flat_fields
+
+LEASE_MS = 10_000
+"""How long a lease lasts unless renewed, on the store's raw clock (ARCHITECTURE §2)."""
+
+BLOCK_MS = 30 * 86_400_000
+"""A payer's block lapses after 30 days (ARCHITECTURE §2)."""
+
+_JOBS = tuple(Job)
+_ABANDON_INDEX = _JOBS.index(Job.ABANDON) + 1
+_LARGEST_EXACT = 2**53
+"""Lua counts in doubles: no sum of ours comes near, but a balance may; it is cut here, downwards."""
+
+
+class RedisRentals:
+    """The `Rentals` port on Redis or Valkey."""
+
+    def __init__(self, redis: Redis, scripts: Scripts, shards: int) -> None:
+        """Work on ``shards`` party slots; the number must be the one written at first start."""
+        self._redis = redis
+        self._scripts = scripts
+        self._slots = tuple(f"s{number:02d}" for number in range(shards))
+
+    async def look(self, claim_key: str, payer: str) -> Sight:
+        """See the port."""
+        slot = keys.slot_of_payer(payer, len(self._slots))
+        now_ms, epoch, flat = await self._scripts.run(
+            "look", [keys.claim(slot, claim_key), keys.payer(slot, payer)], [keys.rental_prefix(slot)]
+        )
+        return Sight(now_ms, codec.decode(flat_fields(flat)) if flat else None, epoch, slot)
+
+    async def claim(self, rental: Rental, balance: Balance, caps: Caps) -> ClaimAnswer:
+        """See the port."""
+        payer = rental.payment.authorization.payer
+        slot = keys.slot_of_payer(payer, len(self._slots))
+        event = Event(EventType.CREATED, rental.created_at_ms, {"product": rental.product.value})
+        answer = await self._scripts.run(
+            "claim",
+            [
+                keys.claim(slot, rental.payment.claim_key),
+                keys.rental(slot, rental.id),
+                keys.payer(slot, payer),
+                keys.due(slot, Job.ABANDON),
+                keys.events(slot),
+            ],
+            [
+                _claim_args(rental, balance, caps),
+                codec.event_text(event, rental),
+                *[part for field in codec.encode(rental).items() for part in field],
+            ],
+        )
+        return await self._claim_answer(rental, answer)
+
+    async def _claim_answer(self, rental: Rental, answer: Sequence[str]) -> ClaimAnswer:
+        match answer[0]:
+            case "claimed":
+                return Claimed(Leased(Lease(rental.id, 1), rental, int(answer[1])))
+            case "stale":
+                return StaleBalance()
+            case "taken":
+                owner = await self.get(answer[1])
+                return StaleBalance() if owner is None else AlreadyClaimed(owner)
+            case "blocked":
+                return ClaimRefused("payer_blocked", f"blocked after a failed settlement: {answer[1]}")
+            case code:
+                return ClaimRefused(code, answer[1])
+
+    async def get(self, rental_id: str) -> Rental | None:
+        """See the port."""
+        slot = keys.slot_of_rental(rental_id)
+        if slot is None or slot not in self._slots:
+            return None
+        try:
+            fields = await self._redis.hgetall(keys.rental(slot, rental_id))
+        except (RedisError, OSError) as exc:
+            raise Unavailable("store_unavailable", "the store did not answer") from exc
+        return codec.decode(cast("dict[str, str]", fields)) if fields else None
+
+    async def take(self, rental_id: str) -> Leased | None:
+        """See the port."""
+        slot = keys.slot_of_rental(rental_id)
+        if slot is None or slot not in self._slots:
+            return None
+        answer = await self._scripts.run("take", [keys.rental(slot, rental_id)], [LEASE_MS])
+        return None if answer is None else _leased(answer[0], rental_id, answer[1], answer[2])
+
+    async def renew(self, lease: Lease) -> bool:
+        """See the port."""
+        return await self._renew(lease, LEASE_MS)
+
+    async def drop(self, lease: Lease) -> None:
+        """See the port."""
+        await self._renew(lease, 0)
+
+    async def _renew(self, lease: Lease, lease_ms: int) -> bool:
+        slot = _slot(lease.rental_id)
+        answer = await self._scripts.run(
+            "renew",
+            [keys.rental(slot, lease.rental_id), keys.due(slot, Job.ABANDON)],
+            [lease_ms, lease.fence, lease.rental_id, ABANDON_AFTER_MS],
+        )
+        return bool(answer)
+
+    async def commit(self, lease: Lease, before: Rental, change: Change) -> Rental:
+        """See the port."""
+        after = replace(change.rental, rev=before.rev + 1)
+        slot = _slot(after.id)
+        payment = after.payment
+        done = await self._scripts.run(
+            "commit",
+            [
+                keys.rental(slot, after.id),
+                keys.claim(slot, payment.claim_key),
+                keys.payer(slot, payment.authorization.payer),
+                keys.events(slot),
+                keys.ledger(slot),
+                *[keys.due(slot, job) for job in _JOBS],
+            ],
+            [_commit_args(lease, before, after, change)],
+        )
+        if not done:
+            raise LeaseLost(after.id)
+        return after
+
+    async def lease_due(self, job: Job, most: int) -> Sequence[Leased]:
+        """See the port."""
+        taken: list[Leased] = []
+        for slot in self._slots:
+            if len(taken) < most:
+                taken += await self._lease_due(slot, job, most - len(taken))
+        return taken
+
+    async def _lease_due(self, slot: str, job: Job, most: int) -> list[Leased]:
+        before = [other for other in _JOBS[1 : _JOBS.index(job)] if job is not Job.ABANDON]
+        now_ms, *rows = await self._scripts.run(
+            "lease_due",
+            [keys.due(slot, job), *[keys.due(slot, other) for other in before]],
+            [LEASE_MS, most, keys.rental_prefix(slot), _clock_of(job)],
+        )
+        return [_leased(now_ms, rental_id, fence, flat) for rental_id, fence, flat in rows]
+
+    async def due_in_ms(self, job: Job) -> int | None:
+        """See the port."""
+        waits = [await self._scripts.run("due_in", [keys.due(slot, job)], [_clock_of(job)]) for slot in self._slots]
+        return min((wait for wait in waits if wait >= 0), default=None)
+
+
+def _slot(rental_id: str) -> str:
+    slot = keys.slot_of_rental(rental_id)
+    if slot is None:
+        msg = f"not a rental id: {rental_id!r}"
+        raise ValueError(msg)
+    return slot
+
+
+def _clock_of(job: Job) -> str:
+    return "raw" if job is Job.ABANDON else "now"
+
+
+def _leased(now_ms: int, rental_id: str, fence: int, flat: Sequence[str]) -> Leased:
+    return Leased(Lease(rental_id, fence), codec.decode(flat_fields(flat)), now_ms)
+
+
+def _claim_args(rental: Rental, balance: Balance, caps: Caps) -> str:
+    return json.dumps(
+        {
+            "id": rental.id,
+            "amount": rental.price_atomic,
+            "balance": min(balance.atomic, _LARGEST_EXACT),
+            "epoch": balance.epoch,
+            "block": balance.block,
+            "max_open": caps.open_holds,
+            "max_open_atomic": caps.open_atomic,
+            "max_per_hour": caps.claims_per_hour,
+            "lease_ms": LEASE_MS,
+            "abandon_ms": ABANDON_AFTER_MS,
+        }
+    )
+
+
+def _commit_args(lease: Lease, before: Rental, after: Rental, change: Change) -> str:
+    old, new = codec.encode(before), codec.encode(after)
+    fields = [part for name, value in new.items() if old.get(name) != value for part in (name, value)]
+    times = due_times(after)
+    hold_ended = before.is_open and not after.is_open
+    return json.dumps(
+        {
+            "id": after.id,
+            "fence": str(lease.fence),
+            "rev": str(before.rev),
+            "set": fields,
+            "del": [name for name in old if name not in new],
+            "due": [times.get(job, -1) for job in _JOBS],
+            "abandon_index": _ABANDON_INDEX,
+            "abandon_ms": ABANDON_AFTER_MS if wants_abandon(after) else 0,
+            "amount": after.price_atomic,
+            "hold_ended": hold_ended,
+            "block": (after.hold and after.hold.block) or 0,
+            "blocked_for": change.blocked_for or "",
+            "block_ms": BLOCK_MS,
+            "free_claim": after.claim_is_free,
+            "expire_ms": keys.RETIRED_LIFETIME_MS if after.is_retired else 0,
+            "events": [codec.event_text(event, after) for event in change.events],
+            "ledger": [codec.ledger_text(entry, after) for entry in change.ledger],
+            "wake": " ".join([after.id, *[f"jobs:{job.value}" for job in times]]),
+        },
+        separators=(",", ":"),
+    )
