@@ -1,0 +1,142 @@
+"""From a decoded payment to a held one: look, read the chain, claim, verify (ARCHITECTURE §4.4).
+
+Shared by every paid door. Nothing that costs anything may happen before the claim stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from phoneagent.core import transitions
+from phoneagent.core.catalog import Mode
+from phoneagent.core.errors import LimitReached, PayerBlocked, PaymentBound, PaymentRefused, Unavailable
+from phoneagent.core.payment import Payment
+from phoneagent.core.ports import (
+    AlreadyClaimed,
+    Balance,
+    Caps,
+    Chain,
+    Claimed,
+    ClaimRefused,
+    Facilitator,
+    Ids,
+    PayerReading,
+    Rentals,
+    Sight,
+    StaleBalance,
+    Verified,
+    VerifyRefused,
+)
+from phoneagent.core.rental import Product, Rental, RentalState, RentRequest
+from phoneagent.services.work import Work
+
+STALE_TRIES = 3
+"""How often a balance is read again because a hold of the payer ended meanwhile; then 503."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the payment is to buy: the request in canonical form, its identity and its price."""
+
+    product: Product
+    fingerprint: str
+    price_atomic: int
+    request: RentRequest | None = None
+    mode: Mode | None = None
+
+
+class Claims:
+    """Looks up, claims and verifies payments."""
+
+    def __init__(self, rentals: Rentals, chain: Chain, facilitator: Facilitator, ids: Ids, caps: Caps) -> None:
+        """Work through the given ports, within the given caps per payer."""
+        self._rentals = rentals
+        self._chain = chain
+        self._facilitator = facilitator
+        self._ids = ids
+        self._caps = caps
+
+    async def look(self, payment: Payment, fingerprint: str) -> Sight:
+        """Return what is known of this payment.
+
+        Raises PaymentBound when it belongs to another request, and PaymentRefused when it would replay a claim
+        without proof that the payer sent it.
+        """
+        sight = await self._rentals.look(payment.claim_key, payment.authorization.payer)
+        if sight.rental is not None:
+            _check_replay(sight.rental, payment, fingerprint)
+        return sight
+
+    async def open(self, payment: Payment, wish: Wish, sight: Sight) -> Claimed | AlreadyClaimed:
+        """Claim an unclaimed payment after the chain said it is good.
+
+        Raises PaymentRefused, PaymentBound, PayerBlocked, LimitReached, Unavailable; then nothing is claimed.
+        """
+        for _ in range(STALE_TRIES):
+            reading = await self._chain.read_payer(payment)
+            _check_reading(payment, reading)
+            rental = self._draft(payment, wish, sight, reading)
+            balance = Balance(reading.balance_atomic, reading.block, sight.epoch)
+            answer = await self._rentals.claim(rental, balance, self._caps)
+            match answer:
+                case Claimed():
+                    return answer
+                case AlreadyClaimed():
+                    _check_replay(answer.rental, payment, wish.fingerprint)
+                    return answer
+                case ClaimRefused("payer_blocked" as code, detail):
+                    raise PayerBlocked(code, detail)
+                case ClaimRefused(code, detail):
+                    raise LimitReached(code, detail)
+                case StaleBalance():
+                    sight = await self.look(payment, wish.fingerprint)
+                    if sight.rental is not None:
+                        return AlreadyClaimed(sight.rental)
+        raise Unavailable("retry_same_payment", "the payer's balance is changing; send the same payment again")
+
+    def _draft(self, payment: Payment, wish: Wish, sight: Sight, reading: PayerReading) -> Rental:
+        return Rental(
+            id=self._ids.rental_id(sight.slot, wish.product.value[0]),
+            product=wish.product,
+            state=RentalState.CREATED,
+            fingerprint=wish.fingerprint,
+            payment=payment,
+            price_atomic=wish.price_atomic,
+            created_at_ms=sight.now_ms,
+            claim_block=reading.block,
+            request=wish.request,
+            mode=wish.mode,
+        )
+
+    async def verify(self, work: Work, now_ms: int) -> None:
+        """Have the facilitator judge a created rental: it becomes `paid`, or is released and PaymentRefused raised.
+
+        Raises Unavailable when there is no verdict; the rental stays `created` for the next try.
+        """
+        answer = await self._facilitator.verify(work.rental.payment)
+        match answer:
+            case Verified():
+                await work.write(transitions.verified(work.rental, now_ms))
+            case VerifyRefused(reason):
+                change = transitions.released_unbought(work.rental, "verification_refused", reason, now_ms)
+                await work.write(change)
+                raise PaymentRefused("verification_refused", reason)
+
+
+def _check_replay(rental: Rental, payment: Payment, fingerprint: str) -> None:
+    if rental.fingerprint != fingerprint:
+        raise PaymentBound
+    if not payment.is_proven and not payment.is_same_money_and_proof(rental.payment):
+        raise PaymentRefused("invalid_signature")
+
+
+def _check_reading(payment: Payment, reading: PayerReading) -> None:
+    amount = payment.authorization.amount_atomic
+    if not payment.is_proven and not reading.payer_has_code:
+        raise PaymentRefused("invalid_signature")
+    if reading.is_authorization_used:
+        raise PaymentRefused("authorization_used")
+    if reading.balance_atomic < amount:
+        raise PaymentRefused("insufficient_funds", f"the balance is {reading.balance_atomic} atomic units")
+    if reading.refusal is not None:
+        raise PaymentRefused("transfer_refused", f"the token would refuse: {reading.refusal}")

@@ -1,0 +1,137 @@
+"""Sell the country list: one cent, settled inline before the list is shown (ARCHITECTURE §2, /countries).
+
+A settled payment sent again gets the list again until shortly after it expires; it never pays twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from phoneagent.core.catalog import COUNTRIES_PRICE_ATOMIC
+from phoneagent.core.errors import PaymentRefused, SettlementFailed, Unavailable
+from phoneagent.core.payment import COUNTRIES_TIMEOUT_S, ENTITLEMENT_S, Payment, Terms, check_terms, fingerprint
+from phoneagent.core.ports import AlreadyClaimed, Chain, Claimed, Clock, Rentals, SettleDeclined, Undecided, Wakeups
+from phoneagent.core.rental import Product, Rental, RentalState
+from phoneagent.services.claim import Claims, Wish
+from phoneagent.services.settle import Settle
+from phoneagent.services.shelf import Shelf
+from phoneagent.services.work import Work, working
+
+MUST_LAST_S = 30
+"""An inline payment needs this long to be verified, sent and mined."""
+
+REPLAY_WAIT_S = 25.0
+REREAD_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class PaidList:
+    """The list and the settled payment that bought it."""
+
+    countries: Sequence[dict[str, Any]]
+    rental: Rental
+
+
+class ListCountries:
+    """The verb."""
+
+    def __init__(  # noqa: PLR0913  the ports of an inline sale
+        self,
+        *,
+        rentals: Rentals,
+        wakeups: Wakeups,
+        claims: Claims,
+        settle: Settle,
+        chain: Chain,
+        shelf: Shelf,
+        clock: Clock,
+        pay_to: str,
+    ) -> None:
+        """Work through the given ports."""
+        self._rentals = rentals
+        self._wakeups = wakeups
+        self._claims = claims
+        self._settle = settle
+        self._chain = chain
+        self._shelf = shelf
+        self._clock = clock
+        self._pay_to = pay_to
+
+    async def __call__(self, payment: Payment, country: str | None = None) -> PaidList:
+        """Settle the payment and return the list, or the list alone if it was settled before.
+
+        Raises PaymentRefused, PaymentBound, PayerBlocked, LimitReached; SettlementFailed on a definite refusal with
+        the authorization still unused; Unavailable while undecided.
+        """
+        rental = await self._paid(payment)
+        return PaidList(self._shelf.current.storefront(country), rental)
+
+    async def _paid(self, payment: Payment) -> Rental:
+        identity = fingerprint("countries", {})
+        sight = await self._claims.look(payment, identity)
+        if sight.rental is not None:
+            return await self._replay(sight.rental.id)
+        terms = Terms(self._pay_to, frozenset({COUNTRIES_PRICE_ATOMIC}), MUST_LAST_S, COUNTRIES_TIMEOUT_S)
+        check_terms(payment, terms, sight.now_ms // 1000)
+        wish = Wish(Product.COUNTRIES, identity, payment.authorization.amount_atomic)
+        opened = await self._claims.open(payment, wish, sight)
+        match opened:
+            case AlreadyClaimed(rental):
+                return await self._replay(rental.id)
+            case Claimed(leased):
+                async with working(self._rentals, leased) as work:
+                    await self._go_on(work)
+                return self._answer(work.rental)
+
+    async def _replay(self, rental_id: str) -> Rental:
+        deadline_s = self._clock.monotonic_s() + REPLAY_WAIT_S
+        async with self._wakeups.watch(rental_id) as watch:
+            while True:
+                rental = await self._rentals.get(rental_id)
+                if rental is None or rental.is_final:
+                    return self._answer(rental)
+                leased = await self._rentals.take(rental_id)
+                if leased is not None:
+                    async with working(self._rentals, leased) as work:
+                        await self._go_on(work)
+                    return self._answer(work.rental)
+                left_s = deadline_s - self._clock.monotonic_s()
+                if left_s <= 0:
+                    raise Unavailable("retry_same_payment")
+                await watch.wait(min(left_s, REREAD_S))
+
+    async def _go_on(self, work: Work) -> None:
+        """Verify, send, and read the proof; only a client's request gets here (workers never send inline)."""
+        if work.rental.is_final:
+            return
+        if work.rental.state is RentalState.CREATED:
+            await self._claims.verify(work, self._clock.now_ms())
+        rental = work.rental
+        if rental.was_sent:
+            rental = await self._settle.reconcile(work)
+        if rental.is_final or self._clock.now_ms() >= rental.settle_until_ms:
+            return
+        said = await self._settle.send(work)
+        if isinstance(said, SettleDeclined) and await self._is_unused(work.rental):
+            raise SettlementFailed("settlement_failed", f"the facilitator refused: {said.reason}")
+
+    async def _is_unused(self, rental: Rental) -> bool:
+        if rental.is_final:
+            return False
+        proof = await self._chain.find_settlement(rental.payment, rental.claim_block)
+        return isinstance(proof, Undecided) and not proof.is_used
+
+    def _answer(self, rental: Rental | None) -> Rental:
+        if rental is None or not rental.is_final:
+            raise Unavailable("retry_same_payment", "the payment is not decided yet; send the same payment again")
+        if rental.state is not RentalState.SETTLED:
+            code = rental.release_code or "resign"
+            if code == "retry_same_payment":
+                raise Unavailable(code, rental.release_detail or "")
+            raise PaymentRefused(code, rental.release_detail or "")
+        ends_ms = (rental.payment.authorization.valid_before + ENTITLEMENT_S) * 1000
+        if self._clock.now_ms() > ends_ms:
+            raise PaymentRefused("resign", "this payment has bought the list long enough; sign a new one")
+        return rental

@@ -1,0 +1,255 @@
+"""Rent one number for a signed payment: claim, verify, hold, then buy upstream, once.
+
+The same payment with the same request leads to the same rental however often it is sent (I8).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import assert_never
+
+from phoneagent.core import transitions
+from phoneagent.core.catalog import Mode
+from phoneagent.core.errors import LeaseLost, PaymentRefused, Unavailable
+from phoneagent.core.order import INTENT_SENDABLE_S, OrderState
+from phoneagent.core.payment import RENT_TIMEOUT_S, SETTLE_MARGIN_S, Payment, Terms, check_lasts, check_terms, fingerprint
+from phoneagent.core.ports import (
+    Activations,
+    AlreadyClaimed,
+    Bought,
+    Claimed,
+    Clock,
+    OutOfStock,
+    Provider,
+    Purchase,
+    PurchaseRefused,
+    PurchaseUnknown,
+    Rentals,
+    Wakeups,
+)
+from phoneagent.core.rental import Product, Rental, RentalState, RentRequest
+from phoneagent.core.transitions import Activation
+from phoneagent.services.claim import Claims, Wish
+from phoneagent.services.shelf import Shelf
+from phoneagent.services.work import Work, working
+
+logger = logging.getLogger(__name__)
+
+REPLAY_WAIT_S = 25.0
+"""How long a request waits for another one that works on the same payment (ARCHITECTURE §2)."""
+
+REREAD_S = 5.0
+
+SUSPECT_LOOK_MS = 10_000
+"""A suspect order is looked at again this soon: its number may have been claimed by a request that was overtaken."""
+
+
+@dataclass(frozen=True, slots=True)
+class RentTerms:
+    """What the operator decides: who is paid and what a number may cost upstream, in micro-USD per SKU."""
+
+    pay_to: str
+    max_cost_atomic: Mapping[Mode, int]
+
+
+class Rent:
+    """The verb. Safe to call any number of times with one payment."""
+
+    def __init__(  # noqa: PLR0913  the ports of the product's main verb
+        self,
+        *,
+        rentals: Rentals,
+        activations: Activations,
+        wakeups: Wakeups,
+        claims: Claims,
+        providers: Mapping[str, Provider],
+        shelf: Shelf,
+        clock: Clock,
+        terms: RentTerms,
+    ) -> None:
+        """Buy from the first of ``providers``."""
+        self._rentals = rentals
+        self._activations = activations
+        self._wakeups = wakeups
+        self._claims = claims
+        self._providers = providers
+        self._shelf = shelf
+        self._clock = clock
+        self._terms = terms
+
+    async def __call__(self, request: RentRequest, payment: Payment) -> Rental:
+        """Return the rental this payment bought, with a number.
+
+        Raises PaymentRefused (sign anew), PaymentBound, RequestInvalid, PayerBlocked, LimitReached, Unavailable (send
+        the same again).
+        """
+        identity = fingerprint("rent", asdict(request))
+        sight = await self._claims.look(payment, identity)
+        if sight.rental is not None:
+            return await self._replay(sight.rental.id)
+        wish = self._wish(request, identity, payment, sight.now_ms // 1000)
+        opened = await self._claims.open(payment, wish, sight)
+        match opened:
+            case AlreadyClaimed(rental):
+                return await self._replay(rental.id)
+            case Claimed(leased):
+                async with working(self._rentals, leased) as work:
+                    await self._go_on(work)
+                return answer(work.rental)
+
+    def _wish(self, request: RentRequest, identity: str, payment: Payment, now_s: int) -> Wish:
+        listing = self._shelf.listing(request.country, request.service)
+        prices = self._shelf.prices(request.country, request.service) | {listing.price_atomic}
+        lasts_s = request.duration_ms // 1000 + SETTLE_MARGIN_S
+        check_terms(payment, Terms(self._terms.pay_to, prices, lasts_s, RENT_TIMEOUT_S), now_s)
+        paid_atomic = payment.authorization.amount_atomic
+        return Wish(Product.RENT, identity, paid_atomic, request, listing.mode)
+
+    async def _replay(self, rental_id: str) -> Rental:
+        """Follow a payment that is already claimed to its answer; take over if its first request has died."""
+        deadline_s = self._clock.monotonic_s() + REPLAY_WAIT_S
+        async with self._wakeups.watch(rental_id) as watch:
+            while True:
+                rental = await self._rentals.get(rental_id)
+                if rental is None:
+                    raise Unavailable("retry_same_payment")
+                if not rental.is_undecided:
+                    return answer(rental)
+                await self._take_over(rental)
+                left_s = deadline_s - self._clock.monotonic_s()
+                if left_s <= 0:
+                    raise Unavailable("retry_same_payment")
+                await watch.wait(min(left_s, REREAD_S))
+
+    async def _take_over(self, rental: Rental) -> None:
+        if not await self._has_next_step(rental):
+            return
+        leased = await self._rentals.take(rental.id)
+        if leased is None:
+            return
+        async with working(self._rentals, leased) as work:
+            if work.rental.is_undecided:
+                await self._go_on(work)
+
+    async def _has_next_step(self, rental: Rental) -> bool:
+        order = rental.order
+        if order is None or order.state is OrderState.NONE:
+            return True
+        return await self._activations.claimed_by(order.provider, rental.id) is not None
+
+    async def _go_on(self, work: Work) -> None:
+        """Carry an undecided rental on from its recorded state, under our lease."""
+        if work.rental.state is RentalState.CREATED:
+            await self._claims.verify(work, self._clock.now_ms())
+        order = work.rental.order
+        if order is None or order.state is OrderState.NONE:
+            await self._buy(work)
+            return
+        activation = await self._activations.claimed_by(order.provider, work.rental.id)
+        if activation is not None:
+            await work.write(transitions.attached(work.rental, activation, self._clock.now_ms()))
+
+    async def _buy(self, work: Work) -> None:
+        provider = next(iter(self._providers.values()))
+        purchase = self._purchase(work.rental)
+        now_ms = self._clock.now_ms()
+        await self._check_still_lasts(work, now_ms)
+        started_s = self._clock.monotonic_s()
+        intent = transitions.intended(
+            work.rental, provider.traits.name, provider.traits.purchase_timeout_ms, now_ms
+        )
+        await work.write(intent)
+        if self._clock.monotonic_s() - started_s > INTENT_SENDABLE_S:
+            await self._give_up(work, "never_sent", "retry_same_payment", "the purchase was not sent in time")
+            return
+        bought = await provider.buy(purchase)
+        match bought:
+            case Bought(activation):
+                await self._attach(work, provider, activation)
+            case OutOfStock(raw):
+                await self._give_up(work, raw, "no_inventory", "the provider has no number for this right now")
+            case PurchaseRefused(raw):
+                logger.error("purchase refused", extra={"provider": provider.traits.name, "raw": raw})
+                await self._give_up(work, raw, "provider_unavailable", "the number provider refused us")
+            case PurchaseUnknown(raw):
+                logger.warning("purchase unknown", extra={"rental_id": work.rental.id, "raw": raw})
+                await self._leave_unknown(work, provider)
+            case _:
+                assert_never(bought)
+
+    def _purchase(self, rental: Rental) -> Purchase:
+        if rental.request is None or rental.mode is None:
+            msg = f"{rental.id} has no request"
+            raise ValueError(msg)
+        return Purchase(rental.request.country, rental.request.service, self._terms.max_cost_atomic[rental.mode])
+
+    async def _check_still_lasts(self, work: Work, now_ms: int) -> None:
+        request = work.rental.request
+        lasts_s = (request.duration_ms if request else 0) // 1000 + SETTLE_MARGIN_S
+        try:
+            check_lasts(work.rental.payment.authorization, lasts_s, now_ms // 1000)
+        except PaymentRefused as refusal:
+            await work.write(transitions.released_unbought(work.rental, refusal.code, refusal.detail, now_ms))
+            raise
+
+    async def _attach(self, work: Work, provider: Provider, activation: Activation) -> None:
+        owner = await self._activations.claim(provider.traits.name, activation, work.rental.id)
+        if owner != work.rental.id:
+            logger.error("activation belongs to another rental", extra={"rental_id": work.rental.id, "owner": owner})
+            await self._leave_unknown(work, provider)
+            return
+        try:
+            await work.write(transitions.attached(work.rental, activation, self._clock.now_ms()))
+        except LeaseLost:
+            logger.warning("attach came too late", extra={"rental_id": work.rental.id})
+            await self._attach_anew(work.rental.id, activation)
+            raise Unavailable("retry_same_payment") from None
+
+    async def _attach_anew(self, rental_id: str, activation: Activation) -> None:
+        """Hand a number to the record that has moved on meanwhile; if that is busy, its next job finds the slot claim."""
+        leased = await self._rentals.take(rental_id)
+        if leased is None:
+            return
+        async with working(self._rentals, leased) as work:
+            order = work.rental.order
+            if order is not None and order.activation_id is None and not order.is_final:
+                await work.write(transitions.attached(work.rental, activation, self._clock.now_ms()))
+
+    async def _give_up(self, work: Work, evidence: str, code: str, detail: str) -> None:
+        change = transitions.purchase_refused(work.rental, evidence, code, detail, self._clock.now_ms())
+        await work.write(change)
+
+    async def _leave_unknown(self, work: Work, provider: Provider) -> None:
+        if provider.traits.can_list_activations:
+            await work.write(transitions.purchase_unknown(work.rental))
+            raise Unavailable("retry_same_payment", "the provider did not answer; send the same payment again")
+        now_ms = self._clock.now_ms()
+        await work.write(transitions.purchase_suspect(work.rental, now_ms + SUSPECT_LOOK_MS, now_ms))
+
+
+def answer(rental: Rental) -> Rental:
+    """Return a rental that ever had a number; raise what a released or undecided one means for its payment."""
+    if rental.order is not None and rental.order.number is not None and not rental.is_undecided:
+        return rental
+    code = rental.release_code or "retry_same_payment"
+    detail = rental.release_detail or ""
+    if code in _REFUSED_CODES:
+        raise PaymentRefused(code, detail)
+    raise Unavailable(code, detail)
+
+
+_REFUSED_CODES = frozenset({"verification_refused", "authorization_window_too_short", "resign"})
+
+def shows_token(rental: Rental, payment: Payment) -> bool:
+    """Tell whether this sender may see the token: always until the authorization is public, then only with the
+    idempotency key of the first request (I8).
+    """
+    if not rental.was_sent:
+        return True
+    key = rental.payment.idempotency_key
+    return key is not None and key == payment.idempotency_key
+
+
+__all__ = ["Rent", "RentTerms", "answer", "shows_token"]

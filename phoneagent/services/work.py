@@ -1,0 +1,65 @@
+"""A rental under our lease: the only way in which a verb changes one.
+
+The lease is renewed while the work lasts and given back at its end; every write is finished even when we are cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from phoneagent.core.errors import LeaseLost, Unavailable
+from phoneagent.core.ports import Leased, Rentals
+from phoneagent.core.rental import Rental
+from phoneagent.core.transitions import Change
+
+logger = logging.getLogger(__name__)
+
+RENEW_EVERY_S = 3.0
+"""A third of the lease (ARCHITECTURE §2: 10 s), so that one lost renewal does no harm."""
+
+
+class Work:
+    """One leased rental; ``rental`` is always the record as last written."""
+
+    def __init__(self, rentals: Rentals, leased: Leased) -> None:
+        """Start from what was read when the lease was taken."""
+        self._rentals = rentals
+        self.lease = leased.lease
+        self.rental: Rental = leased.rental
+        self.now_ms = leased.now_ms
+
+    async def write(self, change: Change) -> Rental:
+        """Commit a change. A cancellation waits for the outcome first. Raises LeaseLost, Unavailable."""
+        writing = asyncio.ensure_future(self._rentals.commit(self.lease, self.rental, change))
+        try:
+            self.rental = await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            if not writing.cancelled():
+                await asyncio.wait([writing])
+            raise
+        return self.rental
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            with contextlib.suppress(Unavailable):
+                if not await self._rentals.renew(self.lease):
+                    return
+
+
+@contextlib.asynccontextmanager
+async def working(rentals: Rentals, leased: Leased) -> AsyncIterator[Work]:
+    """Work on a leased rental; the lease is renewed meanwhile and given back in the end."""
+    work = Work(rentals, leased)
+    keeper = asyncio.create_task(work._keep())  # noqa: SLF001  the keeper is this context's half of Work
+    try:
+        yield work
+    finally:
+        keeper.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeper
+        with contextlib.suppress(Unavailable, LeaseLost):
+            await asyncio.shield(rentals.drop(work.lease))

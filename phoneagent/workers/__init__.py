@@ -1,0 +1,8 @@
+"""What happens with no request: due work leased from the store and handed to the services' verbs.
+
+A worker decides nothing; it may die at any moment and another takes its leases over.
+"""
+
+from phoneagent.workers.crew import Crew, CrewPace
+
+__all__ = ["Crew", "CrewPace"]

@@ -1,0 +1,84 @@
+"""One loop per kind of job: lease what is due, run it, sleep until the next is due or a wake-up comes.
+
+A job that fails is not lost: its lease runs out and it is due again. Stopping means: lease no more, finish, then cancel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from phoneagent.core.errors import LeaseLost, PhoneAgentError, Unavailable
+from phoneagent.core.ports import Leased, Rentals, Wakeups
+from phoneagent.core.rental import Job
+
+logger = logging.getLogger(__name__)
+
+LONGEST_SLEEP_S = 1.0
+"""A lost wake-up costs at most this much."""
+
+STORE_AWAY_S = 0.5
+
+Handler = Callable[[Leased], Awaitable[None]]
+
+
+class Runner:
+    """Runs one kind of job, ``at_once`` at a time."""
+
+    def __init__(self, job: Job, handler: Handler, rentals: Rentals, wakeups: Wakeups, *, at_once: int) -> None:
+        """Lease ``job`` and give each to ``handler``."""
+        self._job = job
+        self._handler = handler
+        self._rentals = rentals
+        self._wakeups = wakeups
+        self._at_once = at_once
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until ``stopping`` is set, then wait for what is running. Cancel to end sooner."""
+        try:
+            async with self._wakeups.watch(f"jobs:{self._job.value}") as watch:
+                while not stopping.is_set():
+                    sleep_s = await self._turn()
+                    if sleep_s > 0:
+                        await watch.wait(sleep_s)
+            if self._running:
+                await asyncio.wait(self._running)
+        finally:
+            for task in self._running:
+                task.cancel()
+
+    async def _turn(self) -> float:
+        """Start what is due; return how long to sleep, 0 to look again at once."""
+        free = self._at_once - len(self._running)
+        if free <= 0:
+            await asyncio.wait(self._running, timeout=LONGEST_SLEEP_S, return_when=asyncio.FIRST_COMPLETED)
+            return 0
+        try:
+            leased = await self._rentals.lease_due(self._job, free)
+            for one in leased:
+                self._start(one)
+            if leased:
+                return 0
+            due_in_ms = await self._rentals.due_in_ms(self._job)
+        except Unavailable:
+            logger.warning("no work could be leased", extra={"job": self._job.value})
+            return STORE_AWAY_S
+        return LONGEST_SLEEP_S if due_in_ms is None else min(max(due_in_ms, 1) / 1000, LONGEST_SLEEP_S)
+
+    def _start(self, leased: Leased) -> None:
+        task = asyncio.create_task(self._run_one(leased), name=f"{self._job.value}:{leased.rental.id}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _run_one(self, leased: Leased) -> None:
+        fields = {"job": self._job.value, "rental_id": leased.rental.id}
+        try:
+            await self._handler(leased)
+        except LeaseLost:
+            logger.warning("overtaken", extra=fields)
+        except PhoneAgentError as exc:
+            logger.warning("job put off", extra={**fields, "code": exc.code, "detail": exc.detail})
+        except Exception:
+            logger.exception("job failed", extra=fields)
