@@ -1,0 +1,48 @@
+"""The locks name packages by version and hash, and say nothing about the machine that made them."""
+
+import re
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
+PIN = re.compile(r"([a-z0-9.-]+)==([a-z0-9.]+)( ; [^\\]+)? \\")
+HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
+
+
+def pins(lock: Path) -> dict[str, str]:
+    found = (PIN.fullmatch(line) for line in lock.read_text(encoding="utf-8").splitlines())
+    return {pin[1]: pin[2] for pin in found if pin}
+
+
+def declared() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    requirements = chain(project["dependencies"], *project["optional-dependencies"].values())
+    return {re.split(r"[\[<>=]", requirement)[0] for requirement in requirements} - {project["name"]}
+
+
+def test_there_is_a_lock_for_running_building_and_developing() -> None:
+    assert [lock.stem for lock in LOCKS] == ["build", "dev", "runtime"]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+def test_a_lock_holds_pins_and_hashes_only(lock: Path) -> None:
+    lines = lock.read_text(encoding="utf-8").splitlines()
+
+    assert lines
+    assert [line for line in lines if not PIN.fullmatch(line) and not HASH.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize("name", ["build", "runtime"])
+def test_the_smaller_locks_agree_with_the_development_lock(name: str) -> None:
+    smaller = pins(ROOT / f"requirements/{name}.lock")
+
+    assert smaller
+    assert smaller.items() <= pins(ROOT / "requirements/dev.lock").items()
+
+
+def test_everything_declared_is_locked() -> None:
+    assert declared() <= pins(ROOT / "requirements/dev.lock").keys()
