@@ -1,0 +1,176 @@
+"""What we ask for: one offer, said in both x402 versions within one 402, and again to the facilitator.
+
+It must never let the two sayings differ in price, recipient, token or window.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from phoneagent.x402 import headers, strict_json
+from phoneagent.x402.addresses import checksum_address, lower_address
+from phoneagent.x402.decode import SCHEME
+from phoneagent.x402.eip3009 import Domain
+from phoneagent.x402.networks import V1, V2, network_of
+
+MAX_DESCRIPTION_CHARS = 500
+"""CDP refuses every payment of a resource with a longer description (x402 issues #2832, #2284)."""
+
+# specs/extensions/bazaar.md "Service Metadata on `resource`": other values are dropped without a word.
+_SERVICE_WORD = re.compile(r"[\x20-\x7e]{1,32}")
+_MAX_TAGS = 5
+
+_ABSOLUTE_URL = re.compile(r"https?://[^\s/]+\S*")
+
+_FIXED_HEADERS = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"access-control-expose-headers", ", ".join(headers.EXPOSED).encode()),
+)
+_PAYMENT_REQUIRED = headers.PAYMENT_REQUIRED.lower().encode()
+_X_PAYMENT_REQUIRED = headers.X_PAYMENT_REQUIRED.lower().encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One price for one resource. ``pay_to`` is kept in lower case and written with its checksum everywhere.
+
+    ``extensions`` are the v2 extensions (bazaar, payment-identifier) and ``output_schema`` is v1's own way of
+    discovery; both stay unsaid when empty, because old clients refuse a 402 with a null in it.
+    """
+
+    resource_url: str
+    description: str
+    mime_type: str
+    price_atomic: int
+    pay_to: str
+    domain: Domain
+    max_timeout_s: int
+    service_name: str | None = None
+    tags: tuple[str, ...] = ()
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+    output_schema: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for an offer that some stock client or facilitator could not take."""
+        object.__setattr__(self, "pay_to", lower_address(self.pay_to))
+        network_of(self.domain.chain_id)
+        if _ABSOLUTE_URL.fullmatch(self.resource_url) is None:
+            raise ValueError("resource_url must be an absolute http(s) URL")
+        if len(self.description) > MAX_DESCRIPTION_CHARS:
+            raise ValueError(f"description is longer than {MAX_DESCRIPTION_CHARS} characters")
+        if self.price_atomic <= 0 or self.max_timeout_s <= 0:
+            raise ValueError("price_atomic and max_timeout_s must be positive")
+        words = self.tags if self.service_name is None else (self.service_name, *self.tags)
+        if len(self.tags) > _MAX_TAGS or not all(_SERVICE_WORD.fullmatch(word) for word in words):
+            raise ValueError(f"service_name and at most {_MAX_TAGS} tags must be 1 to 32 printable ASCII characters")
+        # What a v2 client echoes must be readable by our own decoder, which takes no fractions.
+        strict_json.read_object(strict_json.write(dict(self.extensions)))
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A 402 ready to be sent: its body and all its headers, names in lower case as ASGI wants them."""
+
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
+def accepts_v1(offer: Offer) -> dict[str, Any]:
+    """Return the v1 `accepts` entry, which is also the requirements object of a v1 payment."""
+    entry = {
+        "scheme": SCHEME,
+        "network": network_of(offer.domain.chain_id).name_in(V1),
+        "maxAmountRequired": str(offer.price_atomic),
+        "resource": offer.resource_url,
+        "description": offer.description,
+        "mimeType": offer.mime_type,
+        "payTo": checksum_address(offer.pay_to),
+        "maxTimeoutSeconds": offer.max_timeout_s,
+        "asset": checksum_address(offer.domain.token),
+        "extra": _signing_domain(offer),
+    }
+    if offer.output_schema is not None:
+        entry["outputSchema"] = dict(offer.output_schema)
+    return entry
+
+
+def accepts_v2(offer: Offer) -> dict[str, Any]:
+    """Return the v2 `accepts` entry, which is also the requirements object of a v2 payment."""
+    return {
+        "scheme": SCHEME,
+        "network": network_of(offer.domain.chain_id).name_in(V2),
+        "amount": str(offer.price_atomic),
+        "asset": checksum_address(offer.domain.token),
+        "payTo": checksum_address(offer.pay_to),
+        "maxTimeoutSeconds": offer.max_timeout_s,
+        "extra": _signing_domain(offer),
+    }
+
+
+def requirements(offer: Offer, version: int) -> bytes:
+    """Return the requirements that go to the facilitator next to a payment of this version."""
+    return strict_json.write_canonical(accepts_v1(offer) if version == V1 else accepts_v2(offer))
+
+
+def payment_required_v1(offer: Offer, error: str) -> dict[str, Any]:
+    """Return the v1 402 body."""
+    return {"x402Version": V1, "error": error, "accepts": [accepts_v1(offer)]}
+
+
+def payment_required_v2(offer: Offer, error: str) -> dict[str, Any]:
+    """Return the v2 402 object."""
+    required = {"x402Version": V2, "error": error, "resource": _resource(offer), "accepts": [accepts_v2(offer)]}
+    if offer.extensions:
+        required["extensions"] = dict(offer.extensions)
+    return required
+
+
+def challenge(
+    offer: Offer,
+    *,
+    error: str = "Payment required",
+    code: str | None = None,
+    detail: str | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+) -> Challenge:
+    """Return one 402 that v1 and v2 clients can both pay: the v2 object in a header, strict v1 JSON in the body.
+
+    ``code`` and ``detail`` say why a payment was refused; they and ``extra_body`` become further members of the body,
+    which clients of both versions ignore. Raises ValueError if ``extra_body`` would replace a member of the protocol.
+    """
+    body = payment_required_v1(offer, error)
+    said = {"code": code, "detail": detail, **(extra_body or {})}
+    if not body.keys().isdisjoint(said):
+        raise ValueError("extra_body must not replace a member of the 402")
+    body.update((name, value) for name, value in said.items() if value is not None)
+    encoded = strict_json.write(body)
+    required = headers.to_header(payment_required_v2(offer, error))
+    return Challenge(
+        body=encoded,
+        headers=(
+            *_FIXED_HEADERS,
+            (_PAYMENT_REQUIRED, required.encode("ascii")),
+            (_X_PAYMENT_REQUIRED, headers.base64_of(encoded)),
+        ),
+    )
+
+
+def _signing_domain(offer: Offer) -> dict[str, str]:
+    return {"name": offer.domain.name, "version": offer.domain.version}
+
+
+def _resource(offer: Offer) -> dict[str, Any]:
+    resource: dict[str, Any] = {
+        "url": offer.resource_url,
+        "description": offer.description,
+        "mimeType": offer.mime_type,
+    }
+    if offer.service_name is not None:
+        resource["serviceName"] = offer.service_name
+    if offer.tags:
+        resource["tags"] = list(offer.tags)
+    return resource
