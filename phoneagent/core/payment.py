@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from phoneagent.core.errors import PaymentRefused
 
@@ -62,10 +62,10 @@ class Payment:
     chain_id: int
     token: str
     authorization: Authorization
-    signature: str
+    signature: str = field(repr=False)
     is_proven: bool
-    payload: bytes
-    requirements: bytes
+    payload: bytes = field(repr=False)
+    requirements: bytes = field(repr=False)
     idempotency_key: str | None = None
     contradiction: str | None = None
 

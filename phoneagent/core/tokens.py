@@ -21,6 +21,11 @@ class TokenSigner:
     current: str
     secrets: Mapping[str, bytes]
 
+    @staticmethod
+    def key_id(secret: bytes) -> str:
+        """Return a short public name for a secret, so that a rotation needs no setting of its own."""
+        return hashlib.sha256(b"key id:" + secret).hexdigest()[:4]
+
     def token(self, rental_id: str, key_id: str | None = None) -> str:
         """Return the token of a rental under ``key_id`` (the current key unless told)."""
         key = key_id or self.current

@@ -14,7 +14,15 @@ from phoneagent.core import transitions
 from phoneagent.core.catalog import Mode
 from phoneagent.core.errors import LeaseLost, PaymentRefused, Unavailable
 from phoneagent.core.order import INTENT_SENDABLE_S, OrderState
-from phoneagent.core.payment import RENT_TIMEOUT_S, SETTLE_MARGIN_S, Payment, Terms, check_lasts, check_terms, fingerprint
+from phoneagent.core.payment import (
+    RENT_TIMEOUT_S,
+    SETTLE_MARGIN_S,
+    Payment,
+    Terms,
+    check_lasts,
+    check_terms,
+    fingerprint,
+)
 from phoneagent.core.ports import (
     Activations,
     AlreadyClaimed,

@@ -4,5 +4,6 @@ A worker decides nothing; it may die at any moment and another takes its leases 
 """
 
 from phoneagent.workers.crew import Crew, CrewPace
+from phoneagent.workers.runner import Handler
 
-__all__ = ["Crew", "CrewPace"]
+__all__ = ["Crew", "CrewPace", "Handler"]

@@ -1,0 +1,208 @@
+"""The parts that web server and workers of one process share: adapters chosen by the settings, checked and connected.
+
+A part that is unfit for money must refuse to start; a part that is only away now earns a warning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+
+import httpx
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from phoneagent.core.catalog import Mode
+from phoneagent.core.errors import PhoneAgentError
+from phoneagent.core.ports import Clock, Facilitator, Provider
+from phoneagent.core.tokens import TokenSigner
+from phoneagent.facilitators import HttpFacilitator, LocalFacilitator, Rpc, RpcChain
+from phoneagent.providers.smsactivate import SMSFAST, SmsActivateProvider
+from phoneagent.services.deliver import Deliver
+from phoneagent.services.shelf import Shelf
+from phoneagent.settings import Settings
+from phoneagent.store.activations import RedisActivations
+from phoneagent.store.catalogues import RedisCatalogues
+from phoneagent.store.clock import DevClock, SystemClock
+from phoneagent.store.connect import durability_faults, fix_shards, is_reachable, open_client
+from phoneagent.store.rentals import RedisRentals
+from phoneagent.store.scripts import Scripts
+from phoneagent.store.wakeups import RedisWakeups
+from phoneagent.x402 import network_of, require_fast_crypto
+
+logger = logging.getLogger(__name__)
+
+_ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_ID_CHARS = 26  # 130 random bits
+_CONNECT_TIMEOUT_S = 5.0
+
+
+class StartRefused(Exception):  # noqa: N818  it is what happened, not an error of ours
+    """The service must not start; the message names every reason, one a line."""
+
+
+class RandomIds:
+    """The `Ids` port on the system's randomness."""
+
+    def rental_id(self, slot: str, product_letter: str) -> str:
+        """See the port."""
+        tail = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_CHARS))
+        return f"{product_letter}_{slot[1:]}{tail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The connected parts that the web server and the workers of one process share."""
+
+    settings: Settings
+    redis: Redis
+    clock: Clock
+    wakeups: RedisWakeups
+    rentals: RedisRentals
+    activations: RedisActivations
+    catalogues: RedisCatalogues
+    chain: RpcChain
+    facilitator: Facilitator
+    providers: Mapping[str, Provider]
+    shelf: Shelf
+    deliver: Deliver
+
+    def lag_s(self) -> int:
+        """Return by how many whole seconds wall time lags behind the dev clock; 0 in production."""
+        return -(-self.clock.offset_ms // 1000) if isinstance(self.clock, DevClock) else 0
+
+    def stop_waiting(self) -> None:
+        """Let every long poll answer now."""
+        self.deliver.stop_waiting()
+        self.wakeups.ring_all()
+
+    async def ready(self) -> Mapping[str, bool]:
+        """Return each dependency and whether it answers."""
+        return {"store": await is_reachable(self.redis), "catalogue": self.shelf.current.version > 0}
+
+
+@contextlib.asynccontextmanager
+async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
+    """Connect everything, check it, keep the listeners running, and close it all in the end.
+
+    Raises StartRefused with every reason why the service must not start.
+    """
+    require_fast_crypto()
+    redis = open_client(settings.redis_url)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(redis.aclose)
+        shards = await _check_store(redis, settings)
+        engine = await _connect(settings, redis, shards, stack)
+        await _check_chain(engine)
+        listeners = [asyncio.create_task(engine.wakeups.run()), asyncio.create_task(engine.shelf.follow())]
+        if isinstance(engine.clock, DevClock):
+            await engine.clock.read()
+            listeners.append(asyncio.create_task(engine.clock.follow(engine.wakeups)))
+        try:
+            yield engine
+        finally:
+            for task in listeners:
+                task.cancel()
+            await asyncio.gather(*listeners, return_exceptions=True)
+
+
+async def _check_store(redis: Redis, settings: Settings) -> int:
+    try:
+        faults = await durability_faults(redis)
+        shards = await fix_shards(redis, settings.shards)
+    except (RedisError, OSError) as exc:
+        raise StartRefused(f"the store does not answer ({type(exc).__name__})") from None
+    if shards != settings.shards:
+        faults.append(f"PHONEAGENT_SHARDS is {settings.shards}, but this store was started with {shards}")
+    if faults:
+        raise StartRefused("\n".join(f"store: {fault}" for fault in faults))
+    return shards
+
+
+async def _check_chain(engine: Engine) -> None:
+    """Refuse a wrong chain or token; a chain that is away now only earns a warning."""
+    domain = network_of(engine.settings.chain_id).usdc
+    try:
+        chain_id = await engine.chain.chain_id()
+        is_our_token = await engine.chain.judges_by(domain)
+    except PhoneAgentError as exc:
+        logger.warning("the chain was not checked", extra={"code": exc.code})
+        return
+    if chain_id != engine.settings.chain_id:
+        raise StartRefused(f"PHONEAGENT_RPC_URL answers for chain {chain_id}, not {engine.settings.chain_id}")
+    if not is_our_token:
+        raise StartRefused("the token at the USDC address signs under another EIP-712 domain")
+
+
+async def _connect(settings: Settings, redis: Redis, shards: int, stack: contextlib.AsyncExitStack) -> Engine:
+    clock: SystemClock = DevClock(redis) if settings.dev_clock else SystemClock()
+    mode = "dev" if settings.dev_clock else "server"
+    scripts = Scripts(redis, lambda: mode)
+    wakeups = RedisWakeups(redis)
+    rentals = RedisRentals(redis, scripts, shards)
+    catalogues = RedisCatalogues(redis, scripts)
+    rpc = Rpc(await _client(stack), settings.rpc_url)
+    return Engine(
+        settings=settings,
+        redis=redis,
+        clock=clock,
+        wakeups=wakeups,
+        rentals=rentals,
+        activations=RedisActivations(redis, scripts),
+        catalogues=catalogues,
+        chain=RpcChain(rpc, confirmations=settings.confirmations),
+        facilitator=await _facilitator(settings, rpc, clock, stack),
+        providers=await _providers(settings, clock, stack),
+        shelf=Shelf(catalogues, wakeups, clock),
+        deliver=Deliver(rentals, wakeups, _signer(settings), clock),
+    )
+
+
+async def _client(stack: contextlib.AsyncExitStack) -> httpx.AsyncClient:
+    """Return one long-lived client: no redirects, no proxies from the environment."""
+    timeout = httpx.Timeout(30.0, connect=_CONNECT_TIMEOUT_S)
+    limits = httpx.Limits(max_connections=128, max_keepalive_connections=64)
+    client = httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False, follow_redirects=False)
+    return await stack.enter_async_context(client)
+
+
+async def _facilitator(
+    settings: Settings, rpc: Rpc, clock: Clock, stack: contextlib.AsyncExitStack
+) -> Facilitator:
+    if settings.relayer_private_key is not None and settings.facilitator == "local":
+        key = bytes.fromhex(settings.relayer_private_key.get_secret_value().removeprefix("0x"))
+        domain = network_of(settings.chain_id).usdc
+        return await LocalFacilitator.open(rpc, key, domain, lambda: clock.now_ms() // 1000)
+    return HttpFacilitator(await _client(stack), settings.facilitator_url or "")
+
+
+async def _providers(settings: Settings, clock: Clock, stack: contextlib.AsyncExitStack) -> Mapping[str, Provider]:
+    smsfast = SmsActivateProvider(
+        await _client(stack),
+        profile=replace(SMSFAST, base_url=settings.smsfast_url or SMSFAST.base_url),
+        api_key=settings.smsfast_api_key.get_secret_value(),
+        clock=clock,
+        most_cost_atomic=max_costs(settings),
+    )
+    return {SMSFAST.name: smsfast}
+
+
+def max_costs(settings: Settings) -> Mapping[Mode, int]:
+    return {
+        Mode.ACTIVATE: settings.max_cost_activate_atomic,
+        Mode.ACTIVATE_PREMIUM: settings.max_cost_premium_atomic,
+    }
+
+
+def _signer(settings: Settings) -> TokenSigner:
+    """Key ids come from the secrets themselves, so that a rotation needs no further setting."""
+    current = settings.token_secret.get_secret_value().encode()
+    keys = {TokenSigner.key_id(current): current}
+    if settings.previous_token_secret is not None:
+        previous = settings.previous_token_secret.get_secret_value().encode()
+        keys[TokenSigner.key_id(previous)] = previous
+    return TokenSigner(TokenSigner.key_id(current), keys)

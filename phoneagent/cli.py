@@ -1,0 +1,102 @@
+"""The command line: one verb each for serving, working, development and documents.
+
+A wrong configuration ends with status 2 and every problem named; nothing is started half-way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+
+from phoneagent import __version__, logs
+
+CONFIGURATION_STATUS = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status."""
+    options = _parser().parse_args(argv)
+    logs.set_up(os.environ.get("PHONEAGENT_LOG_LEVEL", "INFO"))
+    status: int = options.run(options)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="phoneagent", description="Phone numbers for agents, paid on delivery.")
+    parser.add_argument("--version", action="version", version=f"phoneagent {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name, text in (("serve", "serve the web API"), ("work", "run the workers"), ("all", "serve and work")):
+        command = commands.add_parser(name, help=text)
+        command.set_defaults(run=_process, role=name)
+        if name != "work":
+            command.add_argument("--host", help="address to bind")
+            command.add_argument("--port", type=int, help="port to bind")
+    dev = commands.add_parser("dev", help="run everything on this machine with embedded parts")
+    dev.add_argument("--port", type=int, default=0, help="port of the service (0: a free one)")
+    dev.add_argument("--json", action="store_true", help="announce on one line of JSON")
+    dev.add_argument("--data", type=Path, help="directory that keeps everything across restarts")
+    dev.add_argument("--infra", action="store_true", help="start only store, chain, facilitator and simulators")
+    dev.set_defaults(run=_dev)
+    openapi = commands.add_parser("openapi", help="print the OpenAPI document")
+    openapi.set_defaults(run=_openapi)
+    return parser
+
+
+def _process(options: argparse.Namespace) -> int:
+    from phoneagent.bootstrap import Role, StartRefused, open_engine, run, stop_on_signals  # noqa: PLC0415  slow import
+    from phoneagent.bootstrap.process import raise_file_limit  # noqa: PLC0415  slow import
+    from phoneagent.settings import SettingsError, read_settings  # noqa: PLC0415  slow import
+
+    for name in ("host", "port"):
+        if getattr(options, name, None) is not None:
+            os.environ[f"PHONEAGENT_{name.upper()}"] = str(getattr(options, name))
+    role = {"serve": Role.WEB, "work": Role.WORK, "all": Role.ALL}[options.role]
+
+    async def process() -> None:
+        raise_file_limit()
+        stopping = asyncio.Event()
+        stop_on_signals(stopping)
+        async with open_engine(read_settings()) as engine:
+            await run(engine, role, stopping)
+
+    try:
+        _run(process())
+    except (SettingsError, StartRefused) as refusal:
+        sys.stderr.write(f"phoneagent cannot start:\n{refusal}\n")
+        return CONFIGURATION_STATUS
+    return 0
+
+
+def _dev(options: argparse.Namespace) -> int:
+    try:
+        from phoneagent.dev.command import DevOptions, dev  # noqa: PLC0415  needs the `standalone` extra
+        from phoneagent.dev.stack import InfraError  # noqa: PLC0415  needs the `standalone` extra
+    except ImportError as missing:
+        sys.stderr.write(f"phoneagent dev needs the extra parts: pip install 'phoneagent[standalone]' ({missing})\n")
+        return CONFIGURATION_STATUS
+    try:
+        _run(dev(DevOptions(options.port, options.json, options.data, options.infra)))
+    except InfraError as failure:
+        sys.stderr.write(f"phoneagent dev: {failure}\n")
+        return 1
+    return 0
+
+
+def _openapi(_options: argparse.Namespace) -> int:
+    from phoneagent.web.openapi import example_document  # noqa: PLC0415  slow import
+
+    sys.stdout.write(json.dumps(example_document(), indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _run(main_coroutine: Coroutine[object, object, None]) -> None:
+    """Run on uvloop where it is installed (uvicorn[standard] brings it, except on Windows)."""
+    import uvloop  # noqa: PLC0415  slow import
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main_coroutine)

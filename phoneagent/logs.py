@@ -1,0 +1,57 @@
+"""Logging: one JSON line per event on standard error, with allow-listed fields only.
+
+Codes, numbers, tokens, keys, signatures and URLs with queries must never reach a log: a field that is not listed is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+FIELDS = frozenset(
+    {
+        "activation_id",
+        "attempts",
+        "code",
+        "detail",
+        "job",
+        "loops",
+        "order",
+        "owner",
+        "port",
+        "problem",
+        "provider",
+        "raw",
+        "reason",
+        "rental_id",
+        "state",
+        "tx_hash",
+    }
+)
+
+
+class JsonLines(logging.Formatter):
+    """Formats a record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return time, level, logger, message and the allowed fields; a traceback where there is one."""
+        line: dict[str, object] = {
+            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        line.update({name: value for name, value in vars(record).items() if name in FIELDS})
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def set_up(level: str = "INFO") -> None:
+    """Send every logger's lines to standard error; quiet the libraries that log URLs."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in ("httpx", "httpcore", "uvicorn.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,66 @@
+"""The ASGI application: routes of the doors, the payment layer around them, errors as problems.
+
+It takes finished services and mounted applications as arguments; it must never build or configure one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from phoneagent.core.errors import PaymentRefused, PhoneAgentError
+from phoneagent.web import problems, x402
+from phoneagent.web.health import Health
+from phoneagent.web.storefront import Storefront
+
+
+class Lifespan(Protocol):
+    """What starts with the application and ends with it."""
+
+    def __call__(self, app: Starlette, /) -> AbstractAsyncContextManager[None]:
+        """Return the context of one run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Everything that is served. ``extra_routes`` is for compositions that add their own (dev)."""
+
+    storefront: Storefront
+    health: Health
+    openapi: dict[str, Any]
+    extra_routes: Sequence[BaseRoute] = field(default_factory=tuple)
+
+
+def create_app(doors: Doors, lifespan: Lifespan | None = None) -> Starlette:
+    """Return the application."""
+
+    async def openapi(_request: Request) -> Response:
+        return JSONResponse(doors.openapi)
+
+    app = Starlette(
+        routes=[
+            *doors.storefront.routes(),
+            *doors.health.routes(),
+            Route("/openapi.json", openapi),
+            *doors.extra_routes,
+        ],
+        middleware=[Middleware(x402.PaymentMiddleware, till=doors.storefront.till)],
+        exception_handlers={
+            PaymentRefused: x402.on_refusal,
+            PhoneAgentError: problems.on_error,
+            HTTPException: problems.on_http_error,
+            Exception: problems.on_crash,
+        },
+        lifespan=lifespan,
+    )
+    app.state.till = doors.storefront.till
+    return app

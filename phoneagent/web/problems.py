@@ -1,0 +1,120 @@
+"""Errors as HTTP: one table from the error tree to status codes, and RFC 9457 bodies.
+
+402 is not made here: it is an offer, and the payment middleware writes it. Nothing internal ever reaches a body.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from phoneagent.core.errors import (
+    MEANINGS,
+    Gone,
+    InternalFault,
+    LimitReached,
+    NotFound,
+    NotNow,
+    PayerBlocked,
+    PaymentBound,
+    PhoneAgentError,
+    RequestInvalid,
+    SettlementFailed,
+    Unavailable,
+)
+
+logger = logging.getLogger(__name__)
+
+STATUS_OF: dict[type[PhoneAgentError], int] = {
+    RequestInvalid: 400,
+    PaymentBound: 409,
+    PayerBlocked: 403,
+    LimitReached: 429,
+    NotFound: 404,
+    Gone: 410,
+    NotNow: 409,
+    SettlementFailed: 502,
+    Unavailable: 503,
+    InternalFault: 500,
+}
+
+_STATUS_OF_CODE = {"body_too_large": 413}
+
+_PAYMENT_STATE_OF_CODE = {"retry_same_payment": "in_flight", "settlement_failed": "unused", "no_inventory": "unused"}
+
+
+def status_of(error: PhoneAgentError) -> int:
+    """Return the HTTP status of an error; 500 for one that no row names."""
+    if error.code in _STATUS_OF_CODE:
+        return _STATUS_OF_CODE[error.code]
+    return next((status for kind, status in STATUS_OF.items() if isinstance(error, kind)), 500)
+
+
+def problem(error: PhoneAgentError) -> Response:
+    """Return an error as ``application/problem+json`` with everything a program needs to go on."""
+    meaning, status = error.meaning, status_of(error)
+    retry_after_s = error.members.get("retry_after_seconds", meaning.retry_after_s)
+    body: dict[str, Any] = {
+        "type": f"/problems/{error.code}",
+        "title": meaning.title,
+        "status": status,
+        "detail": error.detail if status != _INTERNAL else meaning.title,
+        "code": error.code,
+        "retryable": meaning.retry_action is not None and meaning.retry_action.value not in _FINAL_ACTIONS,
+        "charged": False,
+    }
+    if meaning.retry_action is not None:
+        body["retry_action"] = meaning.retry_action.value
+    if error.code in _PAYMENT_STATE_OF_CODE:
+        body["payment_state"] = _PAYMENT_STATE_OF_CODE[error.code]
+    body.update(error.members)
+    headers = {"cache-control": "no-store"}
+    if retry_after_s is not None:
+        body["retry_after_seconds"] = retry_after_s
+        headers["retry-after"] = str(retry_after_s)
+    return Response(json.dumps(body), status, headers, media_type="application/problem+json")
+
+
+_INTERNAL = 500
+_FINAL_ACTIONS = frozenset({"abandon", "change_request"})
+
+
+async def on_error(_request: Request, exc: Exception) -> Response:
+    """Render one of our errors."""
+    if not isinstance(exc, PhoneAgentError):
+        raise exc
+    if isinstance(exc, InternalFault):
+        logger.error("internal fault", extra={"code": exc.code, "detail": exc.detail})
+        return problem(Unavailable("internal_error"))
+    return problem(exc)
+
+
+async def on_http_error(_request: Request, exc: Exception) -> Response:
+    """Render the router's own refusals (404, 405) as problems."""
+    if not isinstance(exc, HTTPException):
+        raise exc
+    if exc.status_code == _NOT_FOUND:
+        return problem_of_status(_NOT_FOUND, "not_found", "no such path; GET /openapi.json lists what there is")
+    response = problem_of_status(exc.status_code, "not_allowed", "this method is not allowed here")
+    response.headers.update(exc.headers or {})
+    return response
+
+
+def problem_of_status(status: int, code: str, detail: str) -> Response:
+    """Return a problem for what the protocol itself refuses, before any of our errors applies."""
+    title = MEANINGS[code].title
+    body = {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail, "code": code}
+    return Response(json.dumps(body), status, {"cache-control": "no-store"}, media_type="application/problem+json")
+
+
+_NOT_FOUND = 404
+
+
+async def on_crash(_request: Request, _exc: Exception) -> Response:
+    """Answer what nobody foresaw without saying anything about it; the log has the traceback."""
+    return problem(InternalFault("internal_error"))
