@@ -1,6 +1,6 @@
 """Logging: one JSON line per event on standard error, with allow-listed fields only.
 
-Codes, numbers, tokens, keys, signatures and URLs with queries must never reach a log: a field that is not listed is dropped.
+Codes, numbers, tokens, keys, signatures and URLs with queries must never reach a log: an unlisted field is dropped.
 """
 
 from __future__ import annotations

@@ -60,7 +60,9 @@ class Settings(BaseSettings):
     pay_to: Address = Field(description="Address that is paid.")
     confirmations: int = Field(1, ge=1, le=64, description="Blocks that must show a settlement before it counts.")
 
-    facilitator: Literal["http", "local"] = Field("http", description="Who settles: a facilitator's API, or our relayer.")
+    facilitator: Literal["http", "local"] = Field(
+        "http", description="Who settles: a facilitator's API, or our relayer."
+    )
     facilitator_url: Url | None = Field(None, description="Facilitator's base URL; needed for `http`.")
     relayer_private_key: SecretStr | None = Field(None, description="Key that pays gas; needed for `local`.")
 
@@ -84,7 +86,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the web server binds.")
     port: int = Field(8000, ge=0, le=65535, description="Port the web server binds.")
     shards: int = Field(1, ge=1, le=100, description="Party slots in the store; fixed at first start.")
-    dev_clock: bool = Field(False, description="Follow the development clock; only with everything on loopback.")
+    dev_clock: bool = Field(default=False, description="Follow the development clock; only with everything on loopback.")
 
     @model_validator(mode="after")
     def _whole(self) -> Settings:

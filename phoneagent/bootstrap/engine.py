@@ -41,7 +41,7 @@ _ID_CHARS = 26  # 130 random bits
 _CONNECT_TIMEOUT_S = 5.0
 
 
-class StartRefused(Exception):  # noqa: N818  it is what happened, not an error of ours
+class StartRefused(Exception):
     """The service must not start; the message names every reason, one a line."""
 
 
@@ -170,9 +170,7 @@ async def _client(stack: contextlib.AsyncExitStack) -> httpx.AsyncClient:
     return await stack.enter_async_context(client)
 
 
-async def _facilitator(
-    settings: Settings, rpc: Rpc, clock: Clock, stack: contextlib.AsyncExitStack
-) -> Facilitator:
+async def _facilitator(settings: Settings, rpc: Rpc, clock: Clock, stack: contextlib.AsyncExitStack) -> Facilitator:
     if settings.relayer_private_key is not None and settings.facilitator == "local":
         key = bytes.fromhex(settings.relayer_private_key.get_secret_value().removeprefix("0x"))
         domain = network_of(settings.chain_id).usdc
@@ -192,6 +190,7 @@ async def _providers(settings: Settings, clock: Clock, stack: contextlib.AsyncEx
 
 
 def max_costs(settings: Settings) -> Mapping[Mode, int]:
+    """Return what a number may cost upstream, in micro-USD per SKU."""
     return {
         Mode.ACTIVATE: settings.max_cost_activate_atomic,
         Mode.ACTIVATE_PREMIUM: settings.max_cost_premium_atomic,

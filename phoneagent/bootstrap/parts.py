@@ -56,7 +56,7 @@ def web_app(engine: Engine, extra_routes: Sequence[BaseRoute] = ()) -> Starlette
         clock=engine.clock,
         pay_to=settings.pay_to,
     )
-    cancel = Cancel(engine.rentals, engine.providers, engine.deliver, engine.clock)
+    cancel = Cancel(engine.rentals, engine.wakeups, engine.providers, engine.deliver, engine.clock)
     storefront = Storefront(rent, list_countries, engine.deliver, cancel, engine.shelf, till)
     document = openapi_document(public_url=settings.public_address, pay_to=settings.pay_to, chain_id=settings.chain_id)
     return create_app(Doors(storefront, Health(engine.ready), document, extra_routes))

@@ -91,7 +91,9 @@ def _message_faults(rental: Rental) -> Iterator[tuple[str, str]]:
 
 def _order_faults(rental: Rental) -> Iterator[tuple[str, str]]:
     order = rental.order
-    if rental.state is RentalState.ACTIVE and (order is None or order.state not in {OrderState.BOUGHT, OrderState.CODED}):
+    if rental.state is RentalState.ACTIVE and (
+        order is None or order.state not in {OrderState.BOUGHT, OrderState.CODED}
+    ):
         yield "I4", f"active with order {order and order.state}"
     if order is None:
         return

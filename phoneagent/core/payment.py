@@ -111,9 +111,7 @@ def check_terms(payment: Payment, terms: Terms, now_s: int) -> None:
 def check_lasts(auth: Authorization, must_last_s: int, now_s: int) -> None:
     """Raise PaymentRefused when the authorization ends before ``now_s + must_last_s``."""
     if auth.valid_before < now_s + must_last_s:
-        raise PaymentRefused(
-            "authorization_window_too_short", f"validBefore must be {now_s + must_last_s} or later"
-        )
+        raise PaymentRefused("authorization_window_too_short", f"validBefore must be {now_s + must_last_s} or later")
 
 
 def fingerprint(operation: str, canonical_input: Mapping[str, str | int | None]) -> str:

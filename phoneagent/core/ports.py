@@ -139,8 +139,13 @@ class Rentals(Protocol):
     async def renew(self, lease: Lease) -> bool:
         """Extend our lease; False when it was taken over."""
 
-    async def drop(self, lease: Lease) -> None:
-        """Give a lease back; without effect when it is not ours any more."""
+    async def drop(self, lease: Lease, written: Rental | None = None) -> None:
+        """Give a lease back and wake who waits for it; without effect when it is not ours any more.
+
+        ``written`` is the record as committed under this lease, if it was: jobs that found the rental busy meanwhile
+        are due at its own times again. Without it they wait as long as they were put off, so that a failing job
+        cannot spin.
+        """
 
     async def commit(self, lease: Lease, before: Rental, change: Change) -> Rental:
         """Write a change and everything that belongs to it in one script (I9); return the record with its new rev.

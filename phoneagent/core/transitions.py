@@ -122,7 +122,7 @@ def purchase_unknown(rental: Rental) -> Change:
 
 
 def purchase_suspect(rental: Rental, look_at_ms: int, now_ms: int) -> Change:
-    """The provider cannot list activations: give the rental up at once and watch the order through the refund window."""
+    """The provider cannot list activations: give the rental up at once, watch the order through the refund window."""
     order = replace(_order(rental), state=OrderState.SUSPECT)
     record = replace(rental, order=order, close_at_ms=look_at_ms)
     detail = "the number could not be bought; this payment was not used"
@@ -254,9 +254,7 @@ def cancelled_by_client(rental: Rental, cancel_at_ms: int, now_ms: int) -> Chang
         msg = f"{rental.id}: no cancel in {rental.state} with {len(rental.messages)} SMS"
         raise IllegalTransition(msg)
     record = replace(rental, order=_to_cancelling(rental), poll_at_ms=None, close_at_ms=cancel_at_ms)
-    return _released(
-        record, "already_ended", "cancelled by the client", now_ms, claim_is_free=False, before=rental
-    )
+    return _released(record, "already_ended", "cancelled by the client", now_ms, claim_is_free=False, before=rental)
 
 
 def closed_by_provider(rental: Rental, evidence: str, now_ms: int) -> Change:
@@ -267,9 +265,7 @@ def closed_by_provider(rental: Rental, evidence: str, now_ms: int) -> Change:
     if rental.expires_at_ms is not None and now_ms >= rental.expires_at_ms:
         over = replace(_voided(record), state=RentalState.EXPIRED, ended_at_ms=now_ms)
         return _change(rental, over, Event(EventType.EXPIRED, now_ms), ledger=(refund,))
-    ended = _released(
-        record, "already_ended", "closed by the provider", now_ms, claim_is_free=False, before=rental
-    )
+    ended = _released(record, "already_ended", "closed by the provider", now_ms, claim_is_free=False, before=rental)
     return replace(ended, ledger=(refund, *ended.ledger))
 
 
@@ -424,4 +420,3 @@ def _check_birth(part: str, old: object | None, new: object | None, first: objec
     if old is not None or new not in {None, first}:
         msg = f"{part}: none → {new}"
         raise IllegalTransition(msg)
-

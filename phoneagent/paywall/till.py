@@ -53,6 +53,10 @@ HOW_TO_PAY = {
 }
 
 
+_PERHAPS_USED = frozenset({"authorization_used", "invalid_signature", "resign"})
+"""Refusals of payments that may have moved money: before, elsewhere, or for what they have already bought."""
+
+
 @dataclass(frozen=True, slots=True)
 class TillTerms:
     """Who is paid, in which token, under which public address (never taken from a request)."""
@@ -70,15 +74,15 @@ class Till:
     """The paywall of one process."""
 
     def __init__(self, terms: TillTerms, lag_s: Callable[[], int] = _no_lag) -> None:
-        """Offer under ``terms``. ``lag_s`` tells by how much clients' wall time lags behind ours: 0 but in dev, where
-        the offered window grows with it so that such clients sign valid ones (ARCHITECTURE §6).
+        """Offer under ``terms``.
+
+        ``lag_s`` tells by how much clients' wall time lags behind ours: 0 but in dev, where the offered window grows
+        with it so that such clients sign valid ones (ARCHITECTURE §6).
         """
         self._terms = terms
         self._lag_s = lag_s
         self._rent = self._offer("/rent", RENT_DESCRIPTION, PRICES_ATOMIC[Mode.ACTIVATE], RENT_TIMEOUT_S)
-        self._countries = self._offer(
-            "/countries", COUNTRIES_DESCRIPTION, COUNTRIES_PRICE_ATOMIC, COUNTRIES_TIMEOUT_S
-        )
+        self._countries = self._offer("/countries", COUNTRIES_DESCRIPTION, COUNTRIES_PRICE_ATOMIC, COUNTRIES_TIMEOUT_S)
         self._unpaid = lru_cache(maxsize=64)(self._unpaid_uncached)
 
     def unpaid(self, product: Product, price_atomic: int | None = None) -> Challenge:
@@ -87,7 +91,9 @@ class Till:
 
     def refused(self, product: Product, price_atomic: int | None, refusal: PaymentRefused) -> Challenge:
         """Return the 402 of a payment that will not do: the same offer, why, and what to do next."""
-        extra: dict[str, Any] = {"retry_action": "resign", "payment_state": "unused", "charged": False}
+        extra: dict[str, Any] = {"retry_action": "resign"}
+        if refusal.code not in _PERHAPS_USED:
+            extra |= {"payment_state": "unused", "charged": False}
         extra.update(refusal.members)
         return challenge(
             self.offer(product, price_atomic),

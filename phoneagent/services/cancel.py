@@ -10,21 +10,30 @@ from typing import assert_never
 
 from phoneagent.core import transitions
 from phoneagent.core.errors import NotNow, Unavailable
-from phoneagent.core.ports import Clock, Closed, Provider, Received, Rentals, Waiting
+from phoneagent.core.ports import Clock, Closed, Provider, Received, Rentals, Waiting, Wakeups
 from phoneagent.core.rental import Rental, RentalState
 from phoneagent.services.deliver import Deliver
 from phoneagent.services.receive import earliest_cancel_ms
-from phoneagent.services.work import Work, working
+from phoneagent.services.work import Work, take_soon, working
 
-TAKE_TRIES = 5
+TAKE_WITHIN_S = 5.0
+"""How long a cancel waits for work on the rental that is under way."""
 
 
 class Cancel:
     """The verb."""
 
-    def __init__(self, rentals: Rentals, providers: Mapping[str, Provider], deliver: Deliver, clock: Clock) -> None:
+    def __init__(
+        self,
+        rentals: Rentals,
+        wakeups: Wakeups,
+        providers: Mapping[str, Provider],
+        deliver: Deliver,
+        clock: Clock,
+    ) -> None:
         """Tokens are judged by ``deliver``."""
         self._rentals = rentals
+        self._wakeups = wakeups
         self._providers = providers
         self._deliver = deliver
         self._clock = clock
@@ -39,7 +48,7 @@ class Cancel:
         if was_cancelled(rental):
             return rental
         _check_cancellable(rental)
-        leased = await self._rentals.take(rental_id)
+        leased = await take_soon(self._rentals, self._wakeups, rental_id, TAKE_WITHIN_S)
         if leased is None:
             raise Unavailable("retry_same_payment", "the rental is being worked on; try again", retry_after_seconds=1)
         async with working(self._rentals, leased) as work:

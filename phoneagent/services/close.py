@@ -72,9 +72,7 @@ class Close:
                 await self._cancel(work, order, provider)
             case OrderState.CODED if work.rental.is_final:
                 word = await provider.finish(order.activation_id or "")
-                await work.write(
-                    transitions.order_ended(work.rental, OrderState.FINISHED, word, self._clock.now_ms())
-                )
+                await work.write(transitions.order_ended(work.rental, OrderState.FINISHED, word, self._clock.now_ms()))
             case _:
                 logger.error("nothing to close", extra={"rental_id": work.rental.id, "order": order.state.value})
 

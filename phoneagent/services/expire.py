@@ -15,7 +15,7 @@ from phoneagent.services.work import working
 
 
 class Expire:
-    """The verb for the hard end of an active rental: validBefore − 20 s."""
+    """The verb for the hard end of an active rental: 20 s before validBefore."""
 
     def __init__(self, rentals: Rentals, providers: Mapping[str, Provider], clock: Clock) -> None:
         """Ask the providers only for their early-cancel clocks."""

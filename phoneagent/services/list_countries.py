@@ -37,7 +37,7 @@ class PaidList:
 class ListCountries:
     """The verb."""
 
-    def __init__(  # noqa: PLR0913  the ports of an inline sale
+    def __init__(
         self,
         *,
         rentals: Rentals,

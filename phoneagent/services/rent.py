@@ -65,7 +65,7 @@ class RentTerms:
 class Rent:
     """The verb. Safe to call any number of times with one payment."""
 
-    def __init__(  # noqa: PLR0913  the ports of the product's main verb
+    def __init__(
         self,
         *,
         rentals: Rentals,
@@ -165,9 +165,7 @@ class Rent:
         now_ms = self._clock.now_ms()
         await self._check_still_lasts(work, now_ms)
         started_s = self._clock.monotonic_s()
-        intent = transitions.intended(
-            work.rental, provider.traits.name, provider.traits.purchase_timeout_ms, now_ms
-        )
+        intent = transitions.intended(work.rental, provider.traits.name, provider.traits.purchase_timeout_ms, now_ms)
         await work.write(intent)
         if self._clock.monotonic_s() - started_s > INTENT_SENDABLE_S:
             await self._give_up(work, "never_sent", "retry_same_payment", "the purchase was not sent in time")
@@ -216,7 +214,7 @@ class Rent:
             raise Unavailable("retry_same_payment") from None
 
     async def _attach_anew(self, rental_id: str, activation: Activation) -> None:
-        """Hand a number to the record that has moved on meanwhile; if that is busy, its next job finds the slot claim."""
+        """Hand a number to the record that has moved on; if that is busy, its next job finds the slot claim."""
         leased = await self._rentals.take(rental_id)
         if leased is None:
             return
@@ -250,9 +248,11 @@ def answer(rental: Rental) -> Rental:
 
 _REFUSED_CODES = frozenset({"verification_refused", "authorization_window_too_short", "resign"})
 
+
 def shows_token(rental: Rental, payment: Payment) -> bool:
-    """Tell whether this sender may see the token: always until the authorization is public, then only with the
-    idempotency key of the first request (I8).
+    """Tell whether this sender may see the token (I8).
+
+    Always until the authorization is public; from then on only with the idempotency key of the first request.
     """
     if not rental.was_sent:
         return True

@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from phoneagent.core.errors import LeaseLost, Unavailable
-from phoneagent.core.ports import Leased, Rentals
+from phoneagent.core.ports import Leased, Rentals, Wakeups
 from phoneagent.core.rental import Rental
 from phoneagent.core.transitions import Change
 
@@ -30,12 +30,14 @@ class Work:
         self.lease = leased.lease
         self.rental: Rental = leased.rental
         self.now_ms = leased.now_ms
+        self.was_written = False
 
     async def write(self, change: Change) -> Rental:
         """Commit a change. A cancellation waits for the outcome first. Raises LeaseLost, Unavailable."""
         writing = asyncio.ensure_future(self._rentals.commit(self.lease, self.rental, change))
         try:
             self.rental = await asyncio.shield(writing)
+            self.was_written = True
         except asyncio.CancelledError:
             if not writing.cancelled():
                 await asyncio.wait([writing])
@@ -50,11 +52,23 @@ class Work:
                     return
 
 
+async def take_soon(rentals: Rentals, wakeups: Wakeups, rental_id: str, timeout_s: float) -> Leased | None:
+    """Take a rental's lease, waiting for whoever has it; None when it stays busy or is not there."""
+    async with wakeups.watch(rental_id) as watch:
+        try:
+            async with asyncio.timeout(timeout_s):
+                while (leased := await rentals.take(rental_id)) is None:
+                    await watch.wait(timeout_s)
+        except TimeoutError:
+            return None
+    return leased
+
+
 @contextlib.asynccontextmanager
 async def working(rentals: Rentals, leased: Leased) -> AsyncIterator[Work]:
     """Work on a leased rental; the lease is renewed meanwhile and given back in the end."""
     work = Work(rentals, leased)
-    keeper = asyncio.create_task(work._keep())  # noqa: SLF001  the keeper is this context's half of Work
+    keeper = asyncio.create_task(work._keep())
     try:
         yield work
     finally:
@@ -62,4 +76,4 @@ async def working(rentals: Rentals, leased: Leased) -> AsyncIterator[Work]:
         with contextlib.suppress(asyncio.CancelledError):
             await keeper
         with contextlib.suppress(Unavailable, LeaseLost):
-            await asyncio.shield(rentals.drop(work.lease))
+            await asyncio.shield(rentals.drop(work.lease, work.rental if work.was_written else None))

@@ -47,7 +47,12 @@ def encode(rental: Rental) -> dict[str, str]:
         **_hold_fields(rental.hold),
         **_order_fields(rental.order),
     }
-    return {name: str(value) for name, value in fields.items() if value is not None}
+    return {name: storable(str(value)) for name, value in fields.items() if value is not None}
+
+
+def storable(text: str) -> str:
+    """Return text that can be written. JSON from outside may carry half a surrogate pair, which no script can read."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def decode(fields: Mapping[str, str]) -> Rental:

@@ -28,8 +28,12 @@ class KeyKind:
 
 KEY_TABLE = (
     KeyKind("{sNN}:rental:ID", "hash", "until the retain job, then 30 days", "the record: rental, hold, order"),
-    KeyKind("{sNN}:claim:CHAIN:TOKEN:PAYER:NONCE", "string", "until freed or retained", "rental id that owns this money"),
-    KeyKind("{sNN}:payer:ADDRESS", "hash", "for good: blocks and epochs must not be forgotten", "exposure, epoch, block"),
+    KeyKind(
+        "{sNN}:claim:CHAIN:TOKEN:PAYER:NONCE", "string", "until freed or retained", "rental id that owns this money"
+    ),
+    KeyKind(
+        "{sNN}:payer:ADDRESS", "hash", "for good: blocks and epochs must not be forgotten", "exposure, epoch, block"
+    ),
     KeyKind("{sNN}:due:JOB", "zset", "entries leave with their work", "rental id by due time in unix ms"),
     KeyKind("{sNN}:events", "stream", "entries leave after 30 days, by the writing script", "what happened, in order"),
     KeyKind("{sNN}:ledger", "stream", "for good: these are the books", "money that moved"),

@@ -6,7 +6,7 @@ Whether a change is right was decided in core; here it is only made durable, who
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -118,20 +118,30 @@ class RedisRentals:
 
     async def renew(self, lease: Lease) -> bool:
         """See the port."""
-        return await self._renew(lease, LEASE_MS)
-
-    async def drop(self, lease: Lease) -> None:
-        """See the port."""
-        await self._renew(lease, 0)
-
-    async def _renew(self, lease: Lease, lease_ms: int) -> bool:
         slot = _slot(lease.rental_id)
         answer = await self._scripts.run(
             "renew",
             [keys.rental(slot, lease.rental_id), keys.due(slot, Job.ABANDON)],
-            [lease_ms, lease.fence, lease.rental_id, ABANDON_AFTER_MS],
+            [LEASE_MS, lease.fence, lease.rental_id, ABANDON_AFTER_MS],
         )
         return bool(answer)
+
+    async def drop(self, lease: Lease, written: Rental | None = None) -> None:
+        """See the port."""
+        slot = _slot(lease.rental_id)
+        times = due_times(written) if written is not None else {}
+        await self._scripts.run(
+            "drop",
+            [keys.rental(slot, lease.rental_id), *[keys.due(slot, job) for job in _JOBS]],
+            [
+                lease.fence,
+                lease.rental_id,
+                _wake_text(lease.rental_id, times),
+                _ABANDON_INDEX,
+                ABANDON_AFTER_MS,
+                *[times.get(job, -1) for job in _JOBS],
+            ],
+        )
 
     async def commit(self, lease: Lease, before: Rental, change: Change) -> Rental:
         """See the port."""
@@ -193,6 +203,10 @@ def _leased(now_ms: int, rental_id: str, fence: int, flat: Sequence[str]) -> Lea
     return Leased(Lease(rental_id, fence), codec.decode(flat_fields(flat)), now_ms)
 
 
+def _wake_text(rental_id: str, times: Iterable[Job]) -> str:
+    return " ".join([rental_id, *[f"jobs:{job.value}" for job in times]])
+
+
 def _claim_args(rental: Rental, balance: Balance, caps: Caps) -> str:
     return json.dumps(
         {
@@ -228,13 +242,13 @@ def _commit_args(lease: Lease, before: Rental, after: Rental, change: Change) ->
             "amount": after.price_atomic,
             "hold_ended": hold_ended,
             "block": (after.hold and after.hold.block) or 0,
-            "blocked_for": change.blocked_for or "",
+            "blocked_for": codec.storable(change.blocked_for or ""),
             "block_ms": BLOCK_MS,
             "free_claim": after.claim_is_free,
             "expire_ms": keys.RETIRED_LIFETIME_MS if after.is_retired else 0,
             "events": [codec.event_text(event, after) for event in change.events],
             "ledger": [codec.ledger_text(entry, after) for entry in change.ledger],
-            "wake": " ".join([after.id, *[f"jobs:{job.value}" for job in times]]),
+            "wake": _wake_text(after.id, times),
         },
         separators=(",", ":"),
     )

@@ -1,4 +1,4 @@
-"""The Lua scripts, loaded from files with the clock prelude in front, and the one place where Redis errors are translated.
+"""The Lua scripts, loaded from files with the clock prelude in front; Redis errors are translated where they run.
 
 A script whose answer was lost may have run: callers get Unavailable and must read again by id before they decide.
 """
@@ -20,6 +20,7 @@ _NAMES = (
     "claim",
     "take",
     "renew",
+    "drop",
     "commit",
     "lease_due",
     "due_in",

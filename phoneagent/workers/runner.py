@@ -1,6 +1,6 @@
 """One loop per kind of job: lease what is due, run it, sleep until the next is due or a wake-up comes.
 
-A job that fails is not lost: its lease runs out and it is due again. Stopping means: lease no more, finish, then cancel.
+A job that fails is not lost: its lease runs out and it is due again. Stopping: lease no more, finish, then cancel.
 """
 
 from __future__ import annotations

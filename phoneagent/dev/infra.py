@@ -1,0 +1,165 @@
+"""The outside world of the development service in one process: chain, facilitator and simulated provider.
+
+Started by the composition with its orders on one pipe; it tells its addresses on another. It must never serve anything
+but loopback, and it ends with its parent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+
+from phoneagent import logs
+from phoneagent.bootstrap import bind, stop_on_signals
+from phoneagent.bootstrap.process import raise_file_limit, serve
+from phoneagent.dev.chain import CHAIN_ID, DevChain
+from phoneagent.dev.control import ControlGuard, Faults, control_routes
+from phoneagent.dev.facilitator import facilitator_app
+from phoneagent.dev.keys import DevKeys, address_of
+from phoneagent.dev.simulators.smsactivate import SmsActivateSimulator
+from phoneagent.facilitators import LocalFacilitator, Rpc
+from phoneagent.store.clock import DevClock as StoreDevClock
+from phoneagent.store.connect import open_client
+from phoneagent.x402 import network_of
+
+HOST = "127.0.0.1"
+WEI = 10**18
+WALLET_USDC_ATOMIC = 10_000 * 10**6
+PROVIDER_BALANCE_ATOMIC = 5_000 * 10**6
+SPREAD_S = 0.05
+"""How long a moved clock is given to reach every process before the mover is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the composition wants: where the store is, which keys, and where to keep data (None: nowhere)."""
+
+    redis_url: str
+    keys: DevKeys
+    data_dir: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the parts listen."""
+
+    rpc_url: str
+    facilitator_url: str
+    smsactivate_url: str
+
+
+class SharedClock:
+    """The one dev clock: its offset lives in the store, and moving it mines a block and wakes every queue."""
+
+    def __init__(self, clock: StoreDevClock) -> None:
+        """Move ``clock``; the chain joins when it stands."""
+        self._clock = clock
+        self.chain: DevChain | None = None
+
+    def now_ms(self) -> int:
+        """Return the time in unix ms."""
+        return self._clock.now_ms()
+
+    async def advance(self, seconds: float) -> int:
+        """Move every part forward together and return the new time in unix ms."""
+        await self._clock.advance(seconds)
+        if self.chain is not None:
+            await self.chain.tick()
+        await self._clock.announce()
+        await asyncio.sleep(SPREAD_S)
+        return self.now_ms()
+
+
+async def run(orders: Orders, tell: int) -> None:
+    """Start the parts, write their addresses to the descriptor ``tell``, serve until told to stop."""
+    raise_file_limit()
+    stopping = asyncio.Event()
+    stop_on_signals(stopping)
+    redis = open_client(orders.redis_url)
+    store_clock = StoreDevClock(redis)
+    await store_clock.read()
+    clock = SharedClock(store_clock)
+    chain = await _open_chain(orders, clock)
+    clock.chain = chain
+    socks = [bind(HOST, 0) for _ in range(3)]
+    rpc_url, facilitator_url, provider_url = (f"http://{HOST}:{sock.getsockname()[1]}" for sock in socks)
+    async with httpx.AsyncClient(trust_env=False) as http, asyncio.TaskGroup() as group:
+        provider = _provider(orders, clock)
+        group.create_task(serve(_chain_app(chain, clock), socks[0], stopping, 1))
+        await _is_served(http, rpc_url)
+        domain = network_of(CHAIN_ID).usdc
+        relayer_key = bytes.fromhex(orders.keys.relayer.removeprefix("0x"))
+        relayer = await LocalFacilitator.open(Rpc(http, rpc_url), relayer_key, domain, lambda: clock.now_ms() // 1000)
+        group.create_task(serve(facilitator_app(relayer, domain, clock=clock), socks[1], stopping, 1))
+        group.create_task(serve(provider.app, socks[2], stopping, 1))
+        os.write(tell, json.dumps(asdict(Addresses(rpc_url, facilitator_url, provider_url))).encode())
+        os.close(tell)
+        await stopping.wait()
+    provider.close()
+    await chain.aclose()
+    await redis.aclose()
+
+
+async def _open_chain(orders: Orders, clock: SharedClock) -> DevChain:
+    keys = orders.keys
+    wallet = address_of(keys.wallet)
+    data_dir = Path(orders.data_dir) / "chain" if orders.data_dir else None
+    is_new = data_dir is None or not data_dir.exists()
+    chain = await DevChain.open(
+        data_dir,
+        accounts={wallet: 10 * WEI, address_of(keys.relayer): 1_000 * WEI},
+        owner_key=bytes.fromhex(keys.owner.removeprefix("0x")),
+        now_s=lambda: clock.now_ms() // 1000,
+    )
+    if is_new:
+        await chain.mint(wallet, WALLET_USDC_ATOMIC)
+    return chain
+
+
+def _provider(orders: Orders, clock: SharedClock) -> SmsActivateSimulator:
+    data_path = Path(orders.data_dir) / "smsfast.json" if orders.data_dir else None
+    return SmsActivateSimulator(
+        clock,
+        api_key=orders.keys.smsfast_api_key,
+        balance_atomic=PROVIDER_BALANCE_ATOMIC,
+        data_path=data_path,
+    )
+
+
+def _chain_app(chain: DevChain, clock: SharedClock) -> Starlette:
+    controls = control_routes(faults=Faults({}), state=lambda: {"now": clock.now_ms() // 1000}, clock=clock)
+    return Starlette(routes=[*controls, Mount("/", chain.app)], middleware=[Middleware(ControlGuard)])
+
+
+async def _is_served(http: httpx.AsyncClient, rpc_url: str) -> None:
+    """Wait until the chain answers: the relayer asks it at once."""
+    while True:
+        try:
+            await http.post(rpc_url, json={"jsonrpc": "2.0", "id": 0, "method": "eth_chainId", "params": []})
+        except httpx.TransportError:
+            await asyncio.sleep(SPREAD_S)
+        else:
+            return
+
+
+def main(orders_fd: int, tell_fd: int, errors_fd: int) -> None:
+    """Run with orders from one descriptor, addresses to another, logs to a third."""
+    os.dup2(errors_fd, sys.stderr.fileno())
+    logs.set_up("WARNING")
+    with os.fdopen(orders_fd) as pipe:
+        given = json.load(pipe)
+    orders = Orders(given["redis_url"], DevKeys(**given["keys"]), given["data_dir"])
+    asyncio.run(run(orders, tell_fd))
+
+
+if __name__ == "__main__":
+    main(*(int(fd) for fd in sys.argv[1:4]))

@@ -1,0 +1,136 @@
+"""The development composition: an embedded store, the outside world beside it, and the settings that join them.
+
+Everything listens on loopback and ends with this process; a data directory keeps it all across kill -9.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from subprocess import Popen, TimeoutExpired
+from typing import Any
+
+from phoneagent.dev import keys as dev_keys
+from phoneagent.dev.chain import CHAIN_ID, USDC_ADDRESS
+from phoneagent.dev.infra import Addresses, Orders
+from phoneagent.dev.keys import DevKeys, address_of
+from phoneagent.dev.simulators.smsactivate import HANDLER_PATH
+from phoneagent.dev.tether import spawn_tethered
+from phoneagent.dev.valkey import EmbeddedValkey
+from phoneagent.x402 import checksum_address
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 5.0
+
+
+class InfraError(RuntimeError):
+    """The outside world did not start, or ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The running parts and what a client or another process needs to know of them."""
+
+    redis_url: str
+    addresses: Addresses
+    keys: DevKeys
+    child: Popen[bytes]
+
+    def env(self) -> dict[str, str]:
+        """Return the settings with which `serve`, `work` and `audit` join these parts. Limits are wide."""
+        return {
+            "PHONEAGENT_REDIS_URL": self.redis_url,
+            "PHONEAGENT_RPC_URL": self.addresses.rpc_url,
+            "PHONEAGENT_CHAIN_ID": str(CHAIN_ID),
+            "PHONEAGENT_PAY_TO": self.keys.pay_to,
+            "PHONEAGENT_FACILITATOR": "http",
+            "PHONEAGENT_FACILITATOR_URL": self.addresses.facilitator_url,
+            "PHONEAGENT_SMSFAST_API_KEY": self.keys.smsfast_api_key,
+            "PHONEAGENT_SMSFAST_URL": self.addresses.smsactivate_url + HANDLER_PATH,
+            "PHONEAGENT_TOKEN_SECRET": self.keys.token_secret,
+            "PHONEAGENT_MAX_OPEN_HOLDS": "500",
+            "PHONEAGENT_MAX_OPEN_ATOMIC": str(10**12),
+            "PHONEAGENT_MAX_CLAIMS_PER_HOUR": "100000",
+            "PHONEAGENT_POLL_YOUNG_MS": "500",
+            "PHONEAGENT_POLL_OLD_MS": "1000",
+            "PHONEAGENT_REFRESH_S": "10",
+            "PHONEAGENT_DEV_CLOCK": "1",
+        }
+
+    def announcement(self, base_url: str | None) -> dict[str, Any]:
+        """Return what `phoneagent dev` prints; members of parts that are not built are null."""
+        return {
+            "base_url": base_url,
+            "console_url": None,
+            "admin_token": None,
+            "redis_url": self.redis_url,
+            "rpc_url": self.addresses.rpc_url,
+            "chain_id": CHAIN_ID,
+            "usdc": checksum_address(USDC_ADDRESS),
+            "pay_to": self.keys.pay_to,
+            "facilitator_url": self.addresses.facilitator_url,
+            "simulators": {"smsactivate": self.addresses.smsactivate_url},
+            "simulator_keys": {"smsactivate": self.keys.smsfast_api_key, "hero": None, "textverified": None},
+            "wallet": {"address": address_of(self.keys.wallet), "private_key": self.keys.wallet},
+            "api_key": None,
+            "test_api_key": None,
+            "env": self.env(),
+        }
+
+
+@contextlib.asynccontextmanager
+async def open_stack(data_dir: Path | None) -> AsyncIterator[Stack]:
+    """Start store and outside world; stop both in the end. Raises InfraError, ValkeyError."""
+    with contextlib.ExitStack() as cleanup:
+        home = data_dir or Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="phoneagent-dev-")))
+        home.mkdir(parents=True, exist_ok=True)
+        keys = dev_keys.load_or_make(home)
+        async with await EmbeddedValkey.start(home / "valkey") as valkey:
+            child, addresses = await _start_infra(Orders(valkey.url, keys, str(home) if data_dir else None))
+            try:
+                yield Stack(valkey.url, addresses, keys, child)
+            finally:
+                await asyncio.to_thread(_stop, child)
+
+
+async def _start_infra(orders: Orders) -> tuple[Popen[bytes], Addresses]:
+    orders_read, orders_write = os.pipe()
+    tell_read, tell_write = os.pipe()
+    errors = os.dup(sys.stderr.fileno())
+    fds = (orders_read, tell_write, errors)
+    program = [sys.executable, "-m", "phoneagent.dev.infra", *map(str, fds)]
+    child = spawn_tethered(program, pass_fds=fds)
+    for fd in fds:
+        os.close(fd)
+    with os.fdopen(orders_write, "w") as pipe:
+        json.dump(asdict(orders), pipe)
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            text = await asyncio.to_thread(_read_all, tell_read)
+    except TimeoutError:
+        text = ""
+    if not text:
+        await asyncio.to_thread(_stop, child)
+        raise InfraError("the development chain and simulators did not start; see the log above")
+    return child, Addresses(**json.loads(text))
+
+
+def _read_all(fd: int) -> str:
+    with os.fdopen(fd) as pipe:
+        return pipe.read()
+
+
+def _stop(child: Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(STOP_TIMEOUT_S)
+    except TimeoutExpired:
+        child.kill()
+        child.wait()
