@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -39,6 +40,9 @@ logger = logging.getLogger(__name__)
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _ID_CHARS = 26  # 130 random bits
 _CONNECT_TIMEOUT_S = 5.0
+
+RECURSION_LIMIT = 2_000
+"""Importing eth_account raises the limit to 100,000 (py_ecc does); at that depth nested JSON kills the process."""
 
 
 class StartRefused(Exception):
@@ -92,6 +96,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
     Raises StartRefused with every reason why the service must not start.
     """
     require_fast_crypto()
+    sys.setrecursionlimit(RECURSION_LIMIT)
     redis = open_client(settings.redis_url)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(redis.aclose)

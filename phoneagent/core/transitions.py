@@ -192,6 +192,11 @@ def settle_undecided(
     return _change(rental, replace(rental, hold=unknown, settle_at_ms=retry_at_ms))
 
 
+def settle_missed(rental: Rental) -> Change:
+    """It is too late to send the first settle call: the rental's hard end is due now and writes the SMS off."""
+    return _change(rental, replace(rental, settle_at_ms=None))
+
+
 def settled(rental: Rental, tx_hash: str, block: int, now_ms: int) -> Change:
     """The chain shows our transfer: reveal what was sealed, book the sale, finish the order."""
     hold = replace(_hold(rental), state=HoldState.SETTLED, tx_hash=tx_hash, block=block, reason=None)

@@ -112,16 +112,18 @@ async def run(orders: Orders, tell: int) -> None:
 async def _open_chain(orders: Orders, clock: SharedClock) -> DevChain:
     keys = orders.keys
     wallet = address_of(keys.wallet)
-    data_dir = Path(orders.data_dir) / "chain" if orders.data_dir else None
-    is_new = data_dir is None or not data_dir.exists()
+    home = Path(orders.data_dir) if orders.data_dir else None
     chain = await DevChain.open(
-        data_dir,
+        home / "chain" if home else None,
         accounts={wallet: 10 * WEI, address_of(keys.relayer): 1_000 * WEI},
         owner_key=bytes.fromhex(keys.owner.removeprefix("0x")),
         now_s=lambda: clock.now_ms() // 1000,
     )
-    if is_new:
+    funded = home / "funded" if home else None  # written last: killed before it, we fund again
+    if funded is None or not funded.exists():
         await chain.mint(wallet, WALLET_USDC_ATOMIC)
+    if funded is not None:
+        funded.touch()
     return chain
 
 

@@ -54,6 +54,8 @@ class Settle:
                 await self.reconcile(work)
             if _may_send(work.rental, self._clock.now_ms()):
                 await self.send(work)
+            elif not work.rental.was_sent:
+                await work.write(transitions.settle_missed(work.rental))
 
     async def reconcile(self, work: Work) -> Rental:
         """Ask the chain what became of a settle call; leave the hold unknown when it cannot tell."""

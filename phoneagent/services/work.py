@@ -73,7 +73,6 @@ async def working(rentals: Rentals, leased: Leased) -> AsyncIterator[Work]:
         yield work
     finally:
         keeper.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeper
+        await asyncio.wait([keeper])
         with contextlib.suppress(Unavailable, LeaseLost):
             await asyncio.shield(rentals.drop(work.lease, work.rental if work.was_written else None))
