@@ -1,0 +1,10 @@
+"""Number providers that exist only on this machine and speak the real ones' protocols over HTTP.
+
+Each is written from the protocol's facts alone: none may import the adapter it is there to test, nor our extractor.
+"""
+
+from phoneagent.dev.simulators.host import Host
+from phoneagent.dev.simulators.shelf import SOLD_OUT, TOO_DEAR, Offer, Shelf
+from phoneagent.dev.simulators.smsactivate import SmsActivateSimulator
+
+__all__ = ["SOLD_OUT", "TOO_DEAR", "Host", "Offer", "Shelf", "SmsActivateSimulator"]
