@@ -1,0 +1,59 @@
+"""What the tests of the adapters share: a stage, a clock, a client, and providers made for what stands on the stage."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from phoneagent.core.catalog import Mode
+from phoneagent.dev.simulators.smsactivate import HANDLER_PATH
+from phoneagent.providers.smsactivate import SMSFAST, SmsActivateProvider
+from tests.dev.simulators.driver import KEY
+from tests.dev.simulators.serving import Stage, SteppedClock, open_client, serve_stage
+from tests.waiting import BOUND_S
+
+CEILINGS = {Mode.ACTIVATE: 600_000, Mode.ACTIVATE_PREMIUM: 1_200_000}
+
+MakeProvider = Callable[..., SmsActivateProvider]
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    with serve_stage() as stage:
+        yield stage
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with open_client() as client:
+        yield client
+
+
+@pytest.fixture
+def make_provider(stage: Stage, clock: SteppedClock, client: httpx.AsyncClient) -> MakeProvider:
+    """Make a smsfast provider for the stage, or for another origin, that waits at most ``timeout_s`` for an answer."""
+
+    def made(
+        *,
+        origin: str | None = None,
+        timeout_s: float = BOUND_S,
+        api_key: str = KEY,
+        micro_usd_per_unit: int = 1_000_000,
+    ) -> SmsActivateProvider:
+        smsfast = replace(
+            SMSFAST,
+            base_url=(origin or stage.origin) + HANDLER_PATH,
+            purchase_timeout_s=timeout_s,
+            read_timeout_s=timeout_s,
+            connect_timeout_s=min(timeout_s, SMSFAST.connect_timeout_s),
+            micro_usd_per_unit=micro_usd_per_unit,
+        )
+        return SmsActivateProvider(client, profile=smsfast, api_key=api_key, clock=clock, most_cost_atomic=CEILINGS)
+
+    return made
