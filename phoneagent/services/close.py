@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import assert_never
 
 from phoneagent.core import transitions
 from phoneagent.core.errors import Unavailable
@@ -17,11 +18,13 @@ from phoneagent.core.ports import (
     CancelHasCode,
     CancelTooEarly,
     Clock,
+    Closed,
     Leased,
     Provider,
     Purchase,
     Received,
     Rentals,
+    Waiting,
 )
 from phoneagent.core.rental import Rental
 from phoneagent.core.transitions import Change
@@ -132,9 +135,15 @@ class Close:
         """An SMS came before the cancel: stored and written off, then the order is finished."""
         shown = await provider.status(activation_id)
         now_ms = self._clock.now_ms()
-        if isinstance(shown, Received):
-            return transitions.sms_seen(work.rental, shown.messages, now_ms)
-        return transitions.close_later(work.rental, now_ms + FAULT_RETRY_MS)
+        match shown:
+            case Received(messages):
+                return transitions.sms_seen(work.rental, messages, now_ms)
+            case Closed(raw):
+                return transitions.order_ended(work.rental, OrderState.CANCELLED, raw, now_ms)
+            case Waiting():
+                return transitions.close_later(work.rental, now_ms + FAULT_RETRY_MS)
+            case _:
+                assert_never(shown)
 
 
 def _purchase(rental: Rental) -> Purchase:

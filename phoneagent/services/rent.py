@@ -179,8 +179,8 @@ class Rent:
             case PurchaseRefused(raw):
                 logger.error("purchase refused", extra={"provider": provider.traits.name, "raw": raw})
                 await self._give_up(work, raw, "provider_unavailable", "the number provider refused us")
-            case PurchaseUnknown(raw):
-                logger.warning("purchase unknown", extra={"rental_id": work.rental.id, "raw": raw})
+            case PurchaseUnknown():
+                logger.warning("purchase unknown", extra={"rental_id": work.rental.id})
                 await self._leave_unknown(work, provider)
             case _:
                 assert_never(bought)
