@@ -1,0 +1,130 @@
+"""The chain as a witness: what a payer holds right now, and whether an authorization was settled or never can be.
+
+It must never mix blocks within one reading, and never take a missing log for a missing payment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from phoneagent.core.payment import Payment
+from phoneagent.core.ports import Dead, DeadReason, PayerReading, SettlementProof, Undecided
+from phoneagent.facilitators import abi
+from phoneagent.facilitators.proofs import ENDINGS, Log, ending_of, judge, parse_logs
+from phoneagent.facilitators.rpc import Call, NodeError, Rpc, as_bytes, as_int, as_object, as_word, understood
+from phoneagent.x402.eip3009 import Domain
+
+SIMULATION_GAS = 500_000
+"""Gas for the simulated transfer: what x402's reference facilitators send with, and a bound on what a wallet contract
+may burn (x402.md §5, chain.md §4)."""
+
+LOG_CHUNK_BLOCKS = 1_000
+"""Widest eth_getLogs range that every RPC provider accepts (chain.md §5)."""
+
+REORG_MARGIN_BLOCKS = 64
+"""How far before the claim's block the search begins: a reorganisation may have moved the payment there."""
+
+
+class RpcChain:
+    """The Chain port over one node. ``confirmations`` 1 means that the newest block counts."""
+
+    def __init__(self, rpc: Rpc, *, confirmations: int = 1, log_chunk_blocks: int = LOG_CHUNK_BLOCKS) -> None:
+        """Raise ValueError for a depth that would count blocks that do not exist yet."""
+        if confirmations < 1:
+            raise ValueError("confirmations must be 1 or more")
+        self._rpc = rpc
+        self._behind = confirmations - 1
+        self._chunk = log_chunk_blocks
+
+    async def read_payer(self, payment: Payment) -> PayerReading:
+        block = await self.head()
+        auth = payment.authorization
+        transfer = abi.transfer_with_authorization(auth, payment.signature)
+        balance, used, simulated, code = await self._rpc.batch(
+            [
+                _call(payment.token, abi.balance_of(auth.payer), block),
+                _call(payment.token, abi.authorization_state(auth.payer, auth.nonce), block),
+                _call(payment.token, transfer, block, gas=SIMULATION_GAS),
+                Call("eth_getCode", (auth.payer, hex(block))),
+            ]
+        )
+        return PayerReading(
+            block=block,
+            balance_atomic=as_word(balance),
+            is_authorization_used=as_word(used) != 0,
+            payer_has_code=as_bytes(code) != b"",
+            refusal=refusal_in(simulated),
+        )
+
+    async def find_settlement(self, payment: Payment, from_block: int) -> SettlementProof:
+        newest = await self.head()
+        block = max(newest - self._behind, 0)
+        is_used_now, is_used, time_s = await self._nonce_state(payment, newest, block)
+        if is_used:
+            return await self._proof_in_logs(payment, max(from_block - REORG_MARGIN_BLOCKS, 0), block)
+        if time_s > payment.authorization.valid_before:
+            return Dead(DeadReason.EXPIRED, block)
+        return Undecided(is_used_now)
+
+    async def head(self) -> int:
+        """Return the newest block's number."""
+        return as_int(await self._rpc.read("eth_blockNumber"))
+
+    async def chain_id(self) -> int:
+        """Return the id of the chain the node is on."""
+        return as_int(await self._rpc.read("eth_chainId"))
+
+    async def judges_by(self, domain: Domain) -> bool:
+        """Tell whether the token's DOMAIN_SEPARATOR() is the domain's: else no signature we accept can be settled."""
+        wanted = {"to": domain.token, "data": abi.domain_separator()}
+        return as_bytes(await self._rpc.read("eth_call", wanted, "latest")) == domain.separator
+
+    async def _nonce_state(self, payment: Payment, newest: int, block: int) -> tuple[bool, bool, int]:
+        auth = payment.authorization
+        state = abi.authorization_state(auth.payer, auth.nonce)
+        now, then, header = await self._rpc.batch(
+            [
+                _call(payment.token, state, newest),
+                _call(payment.token, state, block),
+                Call("eth_getBlockByNumber", (hex(block), False)),
+            ]
+        )
+        return as_word(now) != 0, as_word(then) != 0, as_int(as_object(header).get("timestamp"))
+
+    async def _proof_in_logs(self, payment: Payment, first: int, last: int) -> SettlementProof:
+        ending = await self._find_ending(payment, first, last)
+        if ending is None:
+            return Undecided(is_used=True)
+        receipt = await self._rpc.read("eth_getTransactionReceipt", ending.tx_hash)
+        logs = parse_logs(as_object(receipt).get("logs")) if receipt is not None else []
+        return judge(payment, ending, logs) or Undecided(is_used=True)
+
+    async def _find_ending(self, payment: Payment, first: int, last: int) -> Log | None:
+        auth = payment.authorization
+        topics = [list(ENDINGS), f"0x{abi.address_word(auth.payer)}", auth.nonce]
+        for start, end in _newest_first(first, last, self._chunk):
+            wanted = {"address": payment.token, "topics": topics, "fromBlock": hex(start), "toBlock": hex(end)}
+            logs = parse_logs(await self._rpc.read("eth_getLogs", wanted))
+            ending = ending_of(payment, (log for log in logs if start <= log.block <= end))
+            if ending is not None:
+                return ending
+        return None
+
+
+def refusal_in(simulated: object) -> str | None:
+    """Return why a simulated call was refused, None if it went through; raises ChainAway if that is not known."""
+    reason = simulated.revert_reason if isinstance(simulated, NodeError) else None
+    if reason is None:
+        understood(simulated)
+    return reason
+
+
+def _call(token: str, data: str, block: int, *, gas: int | None = None) -> Call:
+    request = {"to": token, "data": data} if gas is None else {"to": token, "data": data, "gas": hex(gas)}
+    return Call("eth_call", (request, hex(block)))
+
+
+def _newest_first(first: int, last: int, size: int) -> Iterator[tuple[int, int]]:
+    """Cut a range of blocks into inclusive chunks: what is looked for mostly happened a moment ago."""
+    for end in range(last, first - 1, -size):
+        yield max(end - size + 1, first), end

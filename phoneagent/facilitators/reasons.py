@@ -1,0 +1,75 @@
+"""The words facilitators use for "no", and which of them name the payer, leave the outcome open, or are ours.
+
+It must never call an unknown word the payer's fault: payers are blocked on what stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+INSUFFICIENT_FUNDS = "insufficient_funds"
+INVALID_SIGNATURE = "invalid_exact_evm_payload_signature"
+NONCE_USED = "invalid_exact_evm_nonce_already_used"
+TOO_LATE = "invalid_exact_evm_payload_authorization_valid_before"
+TOO_EARLY = "invalid_exact_evm_payload_authorization_valid_after"
+WRONG_AMOUNT = "invalid_exact_evm_payload_authorization_value_mismatch"
+WRONG_RECIPIENT = "invalid_exact_evm_payload_recipient_mismatch"
+WRONG_TOKEN_NAME = "invalid_exact_evm_token_name_mismatch"  # noqa: S105  a reason, no secret
+WRONG_TOKEN_VERSION = "invalid_exact_evm_token_version_mismatch"  # noqa: S105  a reason, no secret
+SIMULATION_FAILED = "invalid_exact_evm_transaction_simulation_failed"
+INVALID_NETWORK = "invalid_network"
+INVALID_PAYLOAD = "invalid_payload"
+INVALID_REQUIREMENTS = "invalid_payment_requirements"
+INVALID_SCHEME = "invalid_scheme"
+INVALID_VERSION = "invalid_x402_version"
+PENDING = "settlement_pending"
+TRANSACTION_FAILED = "transaction_failed"
+
+TOKEN_PAUSED = "token_paused"  # noqa: S105  a reason, no secret
+ACCOUNT_BLACKLISTED = "account_blacklisted"
+RELAYER_WITHOUT_GAS = "relayer_without_gas"
+TOO_MUCH_GAS = "transfer_needs_too_much_gas"
+
+PAYER_FAULTS = frozenset(
+    {
+        INSUFFICIENT_FUNDS,
+        "invalid_exact_evm_insufficient_balance",
+        INVALID_SIGNATURE,
+        "invalid_exact_evm_payload_undeployed_smart_wallet",
+        SIMULATION_FAILED,
+        TOO_MUCH_GAS,
+    }
+)
+"""Reasons that name the payer's balance or a transfer the token refuses (x402.md §2.1; PyPI x402 2.25 constants)."""
+
+NOT_A_VERDICT = frozenset(
+    {
+        PENDING,
+        "duplicate_settlement",
+        "settle_exact_node_failure",
+        "settle_exact_evm_transaction_confirmation_timed_out",
+        "unexpected_settle_error",
+        "unexpected_verify_error",
+        "invalid_exact_evm_failed_to_verify_signature",
+        "invalid_exact_evm_failed_to_get_asset_info",
+        "invalid_exact_evm_failed_to_get_network_config",
+    }
+)
+"""Reasons that say "I do not know" or "I am broken" (same sources): the payment may be good, or even settled."""
+
+_REVERTS: Mapping[str, str] = {
+    "transfer amount exceeds balance": INSUFFICIENT_FUNDS,
+    "authorization is used or canceled": NONCE_USED,
+    "authorization is expired": TOO_LATE,
+    "authorization is not yet valid": TOO_EARLY,
+    "invalid signature": INVALID_SIGNATURE,
+    "Pausable: paused": TOKEN_PAUSED,
+    "Blacklistable: account is blacklisted": ACCOUNT_BLACKLISTED,
+}
+"""What the token's revert strings (chain.md §2) contain → the facilitator's reason. Pause and blacklist are Circle's
+doing, or the payee's: they must not be counted against the payer."""
+
+
+def of_revert(refusal: str) -> str:
+    """Return the reason that says the same as a token's revert string."""
+    return next((reason for text, reason in _REVERTS.items() if text in refusal), SIMULATION_FAILED)
