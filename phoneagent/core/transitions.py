@@ -194,6 +194,9 @@ def settle_undecided(
 
 def settle_missed(rental: Rental) -> Change:
     """It is too late to send the first settle call: the rental's hard end is due now and writes the SMS off."""
+    if rental.was_sent or not rental.sealed():
+        msg = f"{rental.id}: no first settle call to miss"
+        raise IllegalTransition(msg)
     return _change(rental, replace(rental, settle_at_ms=None))
 
 

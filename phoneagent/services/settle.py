@@ -54,7 +54,7 @@ class Settle:
                 await self.reconcile(work)
             if _may_send(work.rental, self._clock.now_ms()):
                 await self.send(work)
-            elif not work.rental.was_sent:
+            elif work.rental.sealed() and not work.rental.was_sent:
                 await work.write(transitions.settle_missed(work.rental))
 
     async def reconcile(self, work: Work) -> Rental:
