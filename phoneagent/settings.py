@@ -106,7 +106,8 @@ class Settings(BaseSettings):
     @property
     def public_address(self) -> str:
         """Return the public URL; on loopback it defaults to where the server listens."""
-        return self.public_url or f"http://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
 
     @property
     def is_all_loopback(self) -> bool:

@@ -28,7 +28,7 @@ from phoneagent.services.shelf import Shelf
 from phoneagent.settings import Settings
 from phoneagent.store.activations import RedisActivations
 from phoneagent.store.catalogues import RedisCatalogues
-from phoneagent.store.clock import DevClock, SystemClock
+from phoneagent.store.clock import StoreClock
 from phoneagent.store.connect import durability_faults, fix_shards, is_reachable, open_client
 from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
@@ -64,7 +64,7 @@ class Engine:
 
     settings: Settings
     redis: Redis
-    clock: Clock
+    clock: StoreClock
     wakeups: RedisWakeups
     rentals: RedisRentals
     activations: RedisActivations
@@ -74,10 +74,6 @@ class Engine:
     providers: Mapping[str, Provider]
     shelf: Shelf
     deliver: Deliver
-
-    def lag_s(self) -> int:
-        """Return by how many whole seconds wall time lags behind the dev clock; 0 in production."""
-        return -(-self.clock.offset_ms // 1000) if isinstance(self.clock, DevClock) else 0
 
     def stop_waiting(self) -> None:
         """Let every long poll answer now."""
@@ -103,10 +99,11 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
         shards = await _check_store(redis, settings)
         engine = await _connect(settings, redis, shards, stack)
         await _check_chain(engine)
-        listeners = [asyncio.create_task(engine.wakeups.run()), asyncio.create_task(engine.shelf.follow())]
-        if isinstance(engine.clock, DevClock):
-            await engine.clock.read()
-            listeners.append(asyncio.create_task(engine.clock.follow(engine.wakeups)))
+        listeners = [
+            asyncio.create_task(engine.wakeups.run()),
+            asyncio.create_task(engine.shelf.follow()),
+            asyncio.create_task(engine.clock.follow(engine.wakeups)),
+        ]
         try:
             yield engine
         finally:
@@ -144,9 +141,10 @@ async def _check_chain(engine: Engine) -> None:
 
 
 async def _connect(settings: Settings, redis: Redis, shards: int, stack: contextlib.AsyncExitStack) -> Engine:
-    clock: SystemClock = DevClock(redis) if settings.dev_clock else SystemClock()
     mode = "dev" if settings.dev_clock else "server"
     scripts = Scripts(redis, lambda: mode)
+    clock = StoreClock(scripts)
+    await clock.sync()
     wakeups = RedisWakeups(redis)
     rentals = RedisRentals(redis, scripts, shards)
     catalogues = RedisCatalogues(redis, scripts)

@@ -34,7 +34,7 @@ def web_app(engine: Engine, extra_routes: Sequence[BaseRoute] = ()) -> Starlette
     """Return the web application of a process."""
     settings = engine.settings
     domain = network_of(settings.chain_id).usdc
-    till = Till(TillTerms(settings.pay_to, domain, settings.public_address), engine.lag_s)
+    till = Till(TillTerms(settings.pay_to, domain, settings.public_address), engine.clock.lag_s)
     claims = _claims(engine)
     rent = Rent(
         rentals=engine.rentals,

@@ -21,7 +21,10 @@ class Clock(Protocol):
     """Time as the service sees it (ARCHITECTURE §4.9). Both calls are cheap and never block."""
 
     def now_ms(self) -> int:
-        """Return unix ms, in dev moved by the shared offset. May jump forward, never back."""
+        """Return the store's time in unix ms, in dev moved by the shared offset. May jump forward, never back."""
+
+    def lag_s(self) -> int:
+        """Return by how many whole seconds clients' wall time lags behind `now_ms`: the offset in dev, 0 elsewhere."""
 
     def monotonic_s(self) -> float:
         """Return seconds of this process's own monotonic clock."""
@@ -120,6 +123,9 @@ class Rentals(Protocol):
 
     A write that raised may have happened: read again by id before deciding anything.
     """
+
+    async def now_ms(self) -> int:
+        """Return the store's time at this moment, for the rare decision that cannot bear a clock's last update."""
 
     async def look(self, claim_key: str, payer: str) -> Sight:
         """Return the claim's rental, the payer's epoch and the time, in one atomic read."""

@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from phoneagent.bootstrap import Role, bind, open_engine, run, stop_on_signals
 from phoneagent.bootstrap.engine import Engine
 from phoneagent.bootstrap.process import raise_file_limit
-from phoneagent.dev.control import control_route
+from phoneagent.dev.control import ControlGuard, control_route
 from phoneagent.dev.infra import HOST
 from phoneagent.dev.stack import InfraError, Stack, open_stack
 from phoneagent.settings import read_settings
-from phoneagent.store.clock import DevClock
 
 CHILD_LOOK_S = 0.5
 READY_LOOK_S = 0.05
@@ -93,11 +93,11 @@ def _control_routes(engine: Engine, stack: Stack, http: httpx.AsyncClient) -> li
 
     async def move_clock(request: Request) -> Response:
         moved = await http.post(f"{stack.addresses.rpc_url}/_sim/clock", content=await request.body())
-        if isinstance(engine.clock, DevClock):
-            await engine.clock.read()
+        await engine.clock.sync()
         return Response(moved.content, moved.status_code, media_type=moved.headers["content-type"])
 
-    return [control_route("clock", move_clock, "POST")]
+    clock = control_route("clock", move_clock, "POST")
+    return [Route(clock.path, clock.endpoint, methods=["POST"], middleware=[Middleware(ControlGuard)])]
 
 
 async def _until_ready(http: httpx.AsyncClient, base_url: str, serving: asyncio.Task[None]) -> None:

@@ -27,7 +27,7 @@ from phoneagent.dev.facilitator import facilitator_app
 from phoneagent.dev.keys import DevKeys, address_of
 from phoneagent.dev.simulators.smsactivate import SmsActivateSimulator
 from phoneagent.facilitators import LocalFacilitator, Rpc
-from phoneagent.store.clock import DevClock as StoreDevClock
+from phoneagent.store.clock import DevClockHand
 from phoneagent.store.connect import open_client
 from phoneagent.x402 import network_of
 
@@ -60,21 +60,21 @@ class Addresses:
 class SharedClock:
     """The one dev clock: its offset lives in the store, and moving it mines a block and wakes every queue."""
 
-    def __init__(self, clock: StoreDevClock) -> None:
-        """Move ``clock``; the chain joins when it stands."""
-        self._clock = clock
+    def __init__(self, hand: DevClockHand) -> None:
+        """Move through ``hand``; the chain joins when it stands."""
+        self._hand = hand
         self.chain: DevChain | None = None
 
     def now_ms(self) -> int:
         """Return the time in unix ms."""
-        return self._clock.now_ms()
+        return self._hand.now_ms()
 
     async def advance(self, seconds: float) -> int:
         """Move every part forward together and return the new time in unix ms."""
-        await self._clock.advance(seconds)
+        await self._hand.advance(seconds)
         if self.chain is not None:
             await self.chain.tick()
-        await self._clock.announce()
+        await self._hand.wake_queues()
         await asyncio.sleep(SPREAD_S)
         return self.now_ms()
 
@@ -85,9 +85,9 @@ async def run(orders: Orders, tell: int) -> None:
     stopping = asyncio.Event()
     stop_on_signals(stopping)
     redis = open_client(orders.redis_url)
-    store_clock = StoreDevClock(redis)
-    await store_clock.read()
-    clock = SharedClock(store_clock)
+    hand = DevClockHand(redis)
+    await hand.read()
+    clock = SharedClock(hand)
     chain = await _open_chain(orders, clock)
     clock.chain = chain
     socks = [bind(HOST, 0) for _ in range(3)]

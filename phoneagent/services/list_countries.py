@@ -73,7 +73,8 @@ class ListCountries:
         sight = await self._claims.look(payment, identity)
         if sight.rental is not None:
             return await self._replay(sight.rental.id)
-        terms = Terms(self._pay_to, frozenset({COUNTRIES_PRICE_ATOMIC}), MUST_LAST_S, COUNTRIES_TIMEOUT_S)
+        offered_s = COUNTRIES_TIMEOUT_S + self._clock.lag_s()
+        terms = Terms(self._pay_to, frozenset({COUNTRIES_PRICE_ATOMIC}), MUST_LAST_S, offered_s)
         check_terms(payment, terms, sight.now_ms // 1000)
         wish = Wish(Product.COUNTRIES, identity, payment.authorization.amount_atomic)
         opened = await self._claims.open(payment, wish, sight)

@@ -66,7 +66,8 @@ class Receive:
                 await work.write(transitions.sms_seen(rental, messages, now_ms))
                 logger.info("sms stored", extra={"rental_id": rental.id})
             case Closed(raw):
-                await work.write(transitions.closed_by_provider(rental, raw, now_ms))
+                closed_ms = await self._rentals.now_ms()
+                await work.write(transitions.closed_by_provider(rental, raw, closed_ms))
             case Waiting():
                 if rental.expires_at_ms is not None and asked_at_ms >= rental.expires_at_ms:
                     cancel_at_ms = earliest_cancel_ms(rental.order, provider, now_ms)

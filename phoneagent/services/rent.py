@@ -111,9 +111,12 @@ class Rent:
         listing = self._shelf.listing(request.country, request.service)
         prices = self._shelf.prices(request.country, request.service) | {listing.price_atomic}
         lasts_s = request.duration_ms // 1000 + SETTLE_MARGIN_S
-        check_terms(payment, Terms(self._terms.pay_to, prices, lasts_s, RENT_TIMEOUT_S), now_s)
+        check_terms(payment, Terms(self._terms.pay_to, prices, lasts_s, self._offered_s()), now_s)
         paid_atomic = payment.authorization.amount_atomic
         return Wish(Product.RENT, identity, paid_atomic, request, listing.mode)
+
+    def _offered_s(self) -> int:
+        return RENT_TIMEOUT_S + self._clock.lag_s()
 
     async def _replay(self, rental_id: str) -> Rental:
         """Follow a payment that is already claimed to its answer; take over if its first request has died."""

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from phoneagent.core import catalog
-from phoneagent.core.catalog import Catalogue
+from phoneagent.core.catalog import PRICE_GRACE_MS, Catalogue
 from phoneagent.core.errors import Unavailable
 from phoneagent.store import keys
 from phoneagent.store.scripts import Scripts, text_of
@@ -32,7 +32,7 @@ class RedisCatalogues:
         version, now_ms = await self._scripts.run(
             "publish_catalogue",
             [keys.CATALOGUE, keys.CATALOGUE_VERSION],
-            [json.dumps(rows, separators=(",", ":")), keys.CATALOGUES_KEPT],
+            [json.dumps(rows, separators=(",", ":")), PRICE_GRACE_MS],
         )
         return catalog.build(version, now_ms, pools)
 

@@ -53,6 +53,11 @@ class RedisRentals:
         self._scripts = scripts
         self._slots = tuple(f"s{number:02d}" for number in range(shards))
 
+    async def now_ms(self) -> int:
+        """See the port."""
+        now_ms, _ = await self._scripts.run("now", [], [])
+        return int(now_ms)
+
     async def look(self, claim_key: str, payer: str) -> Sight:
         """See the port."""
         slot = keys.slot_of_payer(payer, len(self._slots))

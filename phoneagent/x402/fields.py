@@ -33,7 +33,7 @@ class Fields:
         field = f"{self._path}.{name}"
         raise RequestInvalid("invalid_payment", f"{field}: {detail}", field=field)
 
-    def value(self, name: str) -> Any:  # noqa: ANN401  JSON
+    def value(self, name: str) -> Any:  # noqa: ANN401  any JSON value
         """Return a member that must be there."""
         if name not in self.members:
             self.refuse(name, "is missing")

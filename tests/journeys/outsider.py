@@ -173,4 +173,4 @@ class Outside:
         return await self.http.get(f"/sms/{rental['rental_id']}", params={"token": rental["token"], "wait": wait})
 
     async def status(self, rental: dict[str, Any]) -> dict[str, Any]:
-        return (await self.http.get(f"/rentals/{rental['rental_id']}")).json()  # type: ignore[no-any-return]  # JSON
+        return (await self.http.get(f"/rentals/{rental['rental_id']}")).json()  # type: ignore[no-any-return]  # a stranger's JSON

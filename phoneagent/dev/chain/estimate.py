@@ -45,14 +45,14 @@ def estimate_gas(chain: EvmChain, view: View, request: CallRequest) -> int:
 
 
 def _is_plain_payment(state: StateAPI, request: CallRequest) -> bool:
-    return request.to is not None and not request.data and not state.get_code(request.to)  # type: ignore[arg-type]
+    return request.to is not None and not request.data and not state.get_code(request.to)  # type: ignore[arg-type]  # py-evm types an address as its own bytes
 
 
 def _affordable_gas(state: StateAPI, request: CallRequest) -> int:
     cap = min(request.gas or TX_GAS_CAP, TX_GAS_CAP)
     if not request.max_fee_per_gas:
         return cap
-    available = state.get_balance(request.sender) - request.value  # type: ignore[arg-type]
+    available = state.get_balance(request.sender) - request.value  # type: ignore[arg-type]  # py-evm types an address as its own bytes
     if available < 0:
         raise refused("insufficient funds for transfer")
     return min(cap, available // request.max_fee_per_gas)

@@ -147,7 +147,7 @@ class Evm:
             raise refused(f"insufficient funds for gas * price + value: {_text(sender)}: {exc}") from exc
         return CallOutcome(
             output=bytes(computation.output),
-            gas_used=PragueVM.finalize_gas_used(transaction, computation),  # type: ignore[arg-type]  # same
+            gas_used=PragueVM.finalize_gas_used(transaction, computation),  # type: ignore[arg-type]  # the library types it narrower than it is
             gas_spent=gas - computation.get_gas_remaining(),
             error=computation.error if computation.is_error else None,
         )

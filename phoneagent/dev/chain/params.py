@@ -97,7 +97,7 @@ def quantity(value: object) -> int:
     """A number below 2**256 from 0x-hex, or from a plain JSON integer."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << WORD_BITS:
         return value
-    if isinstance(value, str) and HEX_DIGITS.fullmatch(value) and 2 < len(value) <= MAX_HEX_QUANTITY:  # noqa: PLR2004  "0x"
+    if isinstance(value, str) and HEX_DIGITS.fullmatch(value) and 2 < len(value) <= MAX_HEX_QUANTITY:  # noqa: PLR2004  the length of "0x" itself
         return int(value, 16)
     raise invalid_params("hex quantity of at most 256 bits expected")
 

@@ -112,7 +112,7 @@ def test_accounts_named_later_do_not_change_an_existing_chain(tmp_path: Path) ->
 
     chain = EvmChain(tmp_path, Genesis({bytes.fromhex(late.address[2:]): 5}, bytes(OWNER.key)), Clock())
 
-    assert chain.state(chain.view(0)).get_balance(bytes.fromhex(late.address[2:])) == 0  # type: ignore[arg-type]
+    assert chain.state(chain.view(0)).get_balance(bytes.fromhex(late.address[2:])) == 0  # type: ignore[arg-type]  # py-evm types an address as its own bytes
     chain.close()
 
 

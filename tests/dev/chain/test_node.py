@@ -90,7 +90,7 @@ async def test_an_idle_chain_seals_blocks_by_itself(monkeypatch: pytest.MonkeyPa
     append = evm.store.append
 
     def seen(block: object) -> None:
-        append(block)  # type: ignore[arg-type]
+        append(block)  # type: ignore[arg-type]  # a broken block is the point
         loop.call_soon_threadsafe(sealed.set)
 
     monkeypatch.setattr(evm.store, "append", seen)

@@ -1,0 +1,222 @@
+"""A payment is claimed at most once, and never beyond what its payer has and may (I3, I6)."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from phoneagent.core import transitions as verb
+from phoneagent.core.errors import MEANINGS
+from phoneagent.core.ports import AlreadyClaimed, Balance, Caps, Claimed, ClaimRefused, Lease, StaleBalance
+from phoneagent.core.rental import Rental
+from phoneagent.store import keys
+from tests.core.stories import BLOCK, CANCEL_AT, NOW, PAYER, PRICE, TX, draft, payment
+from tests.store.paths import TO_ACTIVE, TO_SETTLING
+from tests.store.store_under_test import RICH, WIDE, StoreUnderTest, Verb
+from tests.waiting import within
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+
+
+def released(rental: Rental) -> verb.Change:
+    return verb.released_unbought(rental, "no_inventory", "", NOW)
+
+
+async def test_an_unclaimed_payment_shows_nothing_but_the_time(store: StoreUnderTest) -> None:
+    sight = await store.rentals.look(payment().claim_key, PAYER)
+
+    assert (sight.rental, sight.epoch, sight.slot, sight.now_ms) == (None, 0, "s00", NOW)
+
+
+async def test_a_claim_creates_the_rental_under_our_lease(store: StoreUnderTest) -> None:
+    leased = await store.claimed(draft())
+
+    assert leased.lease == Lease(draft().id, 1)
+    assert leased.now_ms == NOW
+    assert leased.rental == draft()
+    assert await store.rentals.get(draft().id) == draft()
+    assert (await store.rentals.look(payment().claim_key, PAYER)).rental == draft()
+    assert await store.rentals.take(draft().id) is None
+
+
+async def test_a_claim_is_announced(store: StoreUnderTest) -> None:
+    await store.claimed(draft())
+
+    entries = (await store.contents())["{s00}:events"]
+    assert [entry["event"] for entry in entries] == [
+        f'{{"type":"rental.created","rental_id":"{draft().id}","at_ms":{NOW},"data":{{"product":"rent"}}}}'
+    ]
+
+
+async def test_fifty_claims_of_one_authorization_make_one_rental(store: StoreUnderTest) -> None:
+    rivals = [replace(draft(number), payment=payment(), fingerprint=f"{number:064x}") for number in range(50)]
+
+    answers = await within(asyncio.gather(*[store.claim(rival) for rival in rivals]))
+
+    won = [answer.leased.rental.id for answer in answers if isinstance(answer, Claimed)]
+    lost = {answer.rental.id for answer in answers if isinstance(answer, AlreadyClaimed)}
+    assert len(won) == 1
+    assert lost == set(won)
+    assert len([answer for answer in answers if isinstance(answer, AlreadyClaimed)]) == 49
+    assert (await store.contents())[keys.payer("s00", PAYER)]["open_count"] == "1"
+
+
+async def test_a_balance_for_three_holds_three_of_twenty(store: StoreUnderTest) -> None:
+    balance = Balance(3 * PRICE, BLOCK, 0)
+
+    answers = await within(asyncio.gather(*[store.claim(draft(number), balance) for number in range(20)]))
+
+    held = [answer for answer in answers if isinstance(answer, Claimed)]
+    refused = [answer.code for answer in answers if isinstance(answer, ClaimRefused)]
+    assert (len(held), refused) == (3, ["exposure_exceeded"] * 17)
+    payer = (await store.contents())[keys.payer("s00", PAYER)]
+    assert (payer["open_count"], payer["open_atomic"]) == ("3", str(3 * PRICE))
+
+
+@pytest.mark.parametrize(
+    ("balance", "caps", "code"),
+    [
+        (Balance(2 * PRICE - 1, BLOCK, 0), WIDE, "exposure_exceeded"),
+        (RICH, replace(WIDE, open_atomic=2 * PRICE - 1), "exposure_exceeded"),
+        (RICH, replace(WIDE, open_holds=1), "too_many_open_rentals"),
+        (RICH, replace(WIDE, claims_per_hour=1), "rate_limited"),
+    ],
+)
+async def test_a_claim_over_a_limit_is_refused_and_writes_nothing(
+    store: StoreUnderTest, balance: Balance, caps: Caps, code: str
+) -> None:
+    await store.claimed(draft(1))
+    before = await store.contents()
+
+    answer = await store.claim(draft(2), balance, caps)
+
+    assert isinstance(answer, ClaimRefused)
+    assert (answer.code, bool(answer.detail)) == (code, True)
+    assert code in MEANINGS
+    assert await store.contents() == before
+
+
+@pytest.mark.parametrize(
+    ("balance", "caps"),
+    [
+        (Balance(2 * PRICE, BLOCK, 0), WIDE),
+        (RICH, replace(WIDE, open_atomic=2 * PRICE)),
+        (RICH, replace(WIDE, open_holds=2)),
+        (RICH, replace(WIDE, claims_per_hour=2)),
+        (Balance(2**200, BLOCK, 0), WIDE),
+        (Balance(2**256 - 1, BLOCK, 0), WIDE),
+    ],
+)
+async def test_a_claim_that_just_fits_is_held(store: StoreUnderTest, balance: Balance, caps: Caps) -> None:
+    await store.claimed(draft(1))
+
+    assert isinstance(await store.claim(draft(2), balance, caps), Claimed)
+
+
+async def test_a_refusal_names_the_limit_as_a_whole_number(store: StoreUnderTest) -> None:
+    await store.claimed(draft(1))
+
+    many = await store.claim(draft(2), RICH, replace(WIDE, open_holds=1))
+    much = await store.claim(draft(2), Balance(PRICE, BLOCK, 0), WIDE)
+
+    assert many == ClaimRefused("too_many_open_rentals", "at most 1 open rentals")
+    assert much == ClaimRefused("exposure_exceeded", "open payments would come to 2000000 atomic units")
+
+
+async def test_the_hourly_count_begins_anew_with_the_hour(store: StoreUnderTest) -> None:
+    caps = replace(WIDE, claims_per_hour=1)
+    hour_ends = NOW - NOW % HOUR + HOUR
+    store.time.now_ms = hour_ends - 1
+    await store.claimed(draft(1))
+
+    assert await store.claim(draft(2), RICH, caps) == ClaimRefused("rate_limited", "at most 1 rentals an hour")
+    store.time.pass_ms(1)
+    assert isinstance(await store.claim(draft(2), RICH, caps), Claimed)
+    assert isinstance(await store.claim(draft(3), RICH, caps), ClaimRefused)
+
+
+async def test_one_payers_limits_are_not_anothers(store: StoreUnderTest) -> None:
+    await store.claimed(draft(1))
+    other = draft(2, pays=payment(payer="0x" + "ee" * 20))
+
+    assert isinstance(await store.claim(other, Balance(PRICE, BLOCK, 0), replace(WIDE, open_holds=1)), Claimed)
+
+
+async def test_a_balance_read_before_a_hold_ended_is_stale(store: StoreUnderTest) -> None:
+    leased = await store.claimed(draft(1))
+    await store.bring(leased.lease, leased.rental, released)
+    before = await store.contents()
+
+    assert await store.claim(draft(2), RICH) == StaleBalance()
+    assert await store.contents() == before
+    sight = await store.rentals.look(payment(nonce=2).claim_key, PAYER)
+    assert sight.epoch == 1
+    assert isinstance(await store.claim(draft(2), replace(RICH, epoch=sight.epoch)), Claimed)
+
+
+async def test_a_balance_older_than_the_block_of_a_settlement_is_stale(store: StoreUnderTest) -> None:
+    leased = await store.claimed(draft(1))
+    await store.bring(leased.lease, leased.rental, *TO_SETTLING, lambda r: verb.settled(r, TX, BLOCK + 5, NOW))
+
+    assert await store.claim(draft(2), Balance(10**9, BLOCK + 4, 1)) == StaleBalance()
+    assert isinstance(await store.claim(draft(2), Balance(10**9, BLOCK + 5, 1)), Claimed)
+
+
+async def test_a_payer_blocked_by_its_own_doing_is_refused_for_thirty_days(store: StoreUnderTest) -> None:
+    leased = await store.claimed(draft(1))
+    await store.bring(
+        leased.lease,
+        leased.rental,
+        *TO_SETTLING,
+        lambda r: verb.rejected(r, "authorization_cancelled", BLOCK, NOW, payer_is_to_blame=True),
+    )
+    balance = replace(RICH, epoch=1)
+
+    answer = await store.claim(draft(2), balance)
+    store.time.pass_ms(30 * DAY - 1)
+    still = await store.claim(draft(2), balance)
+    store.time.pass_ms(1)
+    lapsed = await store.claim(draft(2), balance)
+
+    assert answer == ClaimRefused("payer_blocked", "blocked after a failed settlement: authorization_cancelled")
+    assert still == answer
+    assert isinstance(lapsed, Claimed)
+
+
+async def test_a_rental_released_unbought_frees_its_payment_for_anything(store: StoreUnderTest) -> None:
+    leased = await store.claimed(draft(1))
+    await store.bring(leased.lease, leased.rental, released)
+    again = replace(draft(2), payment=payment(nonce=1), fingerprint="0" * 64)
+
+    assert (await store.rentals.look(payment(nonce=1).claim_key, PAYER)).rental is None
+    assert isinstance(await store.claim(again, replace(RICH, epoch=1)), Claimed)
+    assert (await store.rentals.look(payment(nonce=1).claim_key, PAYER)).rental == again
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        (*TO_ACTIVE, lambda r: verb.expired(r, CANCEL_AT, NOW)),
+        (*TO_ACTIVE, lambda r: verb.cancelled_by_client(r, CANCEL_AT, NOW)),
+        (*TO_ACTIVE, lambda r: verb.closed_by_provider(r, "STATUS_CANCEL", NOW)),
+        (*TO_SETTLING, lambda r: verb.settled(r, TX, BLOCK, NOW)),
+        (*TO_SETTLING, lambda r: verb.rejected(r, "authorization_expired", BLOCK, NOW, payer_is_to_blame=False)),
+    ],
+    ids=["expired", "cancelled", "closed", "settled", "rejected"],
+)
+async def test_every_other_end_keeps_its_claim(store: StoreUnderTest, ending: Sequence[Verb]) -> None:
+    leased = await store.claimed(draft(1))
+    ended = await store.bring(leased.lease, leased.rental, *ending)
+    again = replace(draft(2), payment=payment(nonce=1))
+
+    assert await store.claim(again, replace(RICH, epoch=1)) == AlreadyClaimed(ended)
+
+
+async def test_a_claim_whose_record_is_gone_asks_for_another_look(store: StoreUnderTest) -> None:
+    await store.claimed(draft(1))
+    await store.redis.delete(keys.rental("s00", draft(1).id))
+
+    assert await store.claim(replace(draft(2), payment=payment(nonce=1))) == StaleBalance()
+    assert (await store.rentals.look(payment(nonce=1).claim_key, PAYER)).rental is None

@@ -1,0 +1,37 @@
+"""A store that may forget or evict is refused, and the number of slots never changes once it is written."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from phoneagent.dev.valkey import EmbeddedValkey
+from phoneagent.store import keys
+from phoneagent.store.connect import durability_faults, fix_shards, open_client
+
+
+@pytest.fixture
+async def own_server() -> AsyncIterator[Redis]:
+    """A server that a test may spoil."""
+    async with await EmbeddedValkey.start() as valkey, open_client(valkey.url) as client:
+        yield client
+
+
+async def test_the_embedded_store_is_fit_for_money(own_server: Redis) -> None:
+    assert await durability_faults(own_server) == []
+
+
+async def test_a_store_that_forgets_or_evicts_is_told_what_to_set(own_server: Redis) -> None:
+    await own_server.config_set("maxmemory-policy", "allkeys-lru")
+    evicts = await durability_faults(own_server)
+    await own_server.config_set("appendonly", "no")
+    both = await durability_faults(own_server)
+
+    assert evicts == ["maxmemory-policy is 'allkeys-lru'; set it to noeviction"]
+    assert both == ["appendonly is 'no'; set it to yes", *evicts]
+
+
+async def test_the_first_start_fixes_the_number_of_slots(redis: Redis) -> None:
+    assert await fix_shards(redis, 4) == 4
+    assert await fix_shards(redis, 1) == 4
+    assert await redis.get(keys.SHARDS) == "4"
