@@ -16,9 +16,14 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task
     try:
         yield task
     finally:
+        await within(_end(task))
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel until it is done: fakeredis waits with `asyncio.wait_for`, which may swallow a cancellation on 3.11."""
+    while not task.done():
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await within(task)
+        await asyncio.wait([task], timeout=0.05)
 
 
 @contextlib.asynccontextmanager
