@@ -10,7 +10,7 @@ RUN pip install --require-hashes -r requirements/build.lock \
  && python -m venv /opt/phoneagent \
  && /opt/phoneagent/bin/pip install --require-hashes -r requirements/runtime.lock
 
-COPY LICENSE pyproject.toml ./
+COPY LICENSE README.md pyproject.toml ./
 COPY phoneagent phoneagent
 RUN pip wheel --no-deps --no-build-isolation --no-index --wheel-dir dist . \
  && /opt/phoneagent/bin/pip install --no-deps --no-index dist/*.whl \

@@ -76,6 +76,7 @@ class ListCountries:
         offered_s = COUNTRIES_TIMEOUT_S + self._clock.lag_s()
         terms = Terms(self._pay_to, frozenset({COUNTRIES_PRICE_ATOMIC}), MUST_LAST_S, offered_s)
         check_terms(payment, terms, sight.now_ms // 1000)
+        self._shelf.check_read()
         wish = Wish(Product.COUNTRIES, identity, payment.authorization.amount_atomic)
         opened = await self._claims.open(payment, wish, sight)
         match opened:

@@ -105,7 +105,15 @@ class Rent:
             case Claimed(leased):
                 async with working(self._rentals, leased) as work:
                     await self._go_on(work)
-                return answer(work.rental)
+                return self._answer(work.rental)
+
+    def _answer(self, rental: Rental) -> Rental:
+        try:
+            return answer(rental)
+        except Unavailable as refusal:
+            if refusal.code == "no_inventory" and rental.request is not None:
+                refusal.members["alternatives"] = self._shelf.current.alternatives(rental.request.service)
+            raise
 
     def _wish(self, request: RentRequest, identity: str, payment: Payment, now_s: int) -> Wish:
         listing = self._shelf.listing(request.country, request.service)
@@ -127,7 +135,7 @@ class Rent:
                 if rental is None:
                     raise Unavailable("retry_same_payment")
                 if not rental.is_undecided:
-                    return answer(rental)
+                    return self._answer(rental)
                 await self._take_over(rental)
                 left_s = deadline_s - self._clock.monotonic_s()
                 if left_s <= 0:

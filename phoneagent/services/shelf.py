@@ -33,14 +33,18 @@ class Shelf:
         """Return the newest catalogue."""
         return self._recent[-1]
 
+    def check_read(self) -> None:
+        """Raise Unavailable before the first catalogue is read: nothing can be sold yet."""
+        if self.current.version == 0:
+            raise Unavailable("provider_unavailable", "the catalogue has not been read yet")
+
     def listing(self, country: str, service: str) -> Listing:
         """Return a pair that is on sale and in stock.
 
         Raises RequestInvalid for a pair that is not sold, Unavailable("no_inventory") with alternatives without stock.
         """
+        self.check_read()
         row = self.current.find(country, service)
-        if row is None and self.current.version == 0:
-            raise Unavailable("provider_unavailable", "the catalogue has not been read yet")
         if row is None:
             detail = f"{service} in {country} is not offered; GET /countries lists what is"
             raise RequestInvalid("not_offered", detail, field="country")

@@ -62,5 +62,6 @@ def create_app(doors: Doors, lifespan: Lifespan | None = None) -> Starlette:
         },
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # a redirect would carry tokens and payments to whatever the Host header says
     app.state.till = doors.storefront.till
     return app

@@ -9,7 +9,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from phoneagent.core.errors import Unavailable
+
 HEADERS = {"cache-control": "no-store"}
+
+_CODE_OF_PART = {"store": "store_unavailable", "catalogue": "provider_unavailable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,9 @@ class Health:
         return JSONResponse({"status": "ok"}, headers=HEADERS)
 
     async def readyz(self, _request: Request) -> Response:
-        """Answer 200 when everything this process needs answers, 503 otherwise."""
-        parts = await self.ready()
-        status = 200 if all(parts.values()) else 503
-        return JSONResponse({"status": "ready" if status == 200 else "not ready", **parts}, status, HEADERS)  # noqa: PLR2004  HTTP
+        """Answer 200 when everything this process needs answers. Raises Unavailable over the first that does not."""
+        parts = dict(await self.ready())
+        for name, answers in parts.items():
+            if not answers:
+                raise Unavailable(_CODE_OF_PART.get(name, "internal_error"), f"not ready: {name}", parts=parts)
+        return JSONResponse({"status": "ready", "parts": parts}, headers=HEADERS)

@@ -66,8 +66,9 @@ def problem(error: PhoneAgentError) -> Response:
         "detail": error.detail if status != _INTERNAL else meaning.title,
         "code": error.code,
         "retryable": meaning.retry_action is not None and meaning.retry_action.value not in _FINAL_ACTIONS,
-        "charged": False,
     }
+    if isinstance(error, _UNCHARGED) or error.code == "no_inventory":
+        body["charged"] = False
     if meaning.retry_action is not None:
         body["retry_action"] = meaning.retry_action.value
     if error.code in _PAYMENT_STATE_OF_CODE:
@@ -79,6 +80,9 @@ def problem(error: PhoneAgentError) -> Response:
         headers["retry-after"] = str(retry_after_s)
     return Response(json.dumps(body), status, headers, media_type="application/problem+json")
 
+
+_UNCHARGED = (RequestInvalid, PayerBlocked, LimitReached, SettlementFailed)
+"""After these no money has moved for certain. Others may come while, or after, a payment settles (I7)."""
 
 _INTERNAL = 500
 _FINAL_ACTIONS = frozenset({"abandon", "change_request"})

@@ -119,7 +119,8 @@ def _token(request: Request) -> str:
 
 def _wait_s(request: Request) -> int:
     text = request.query_params.get("wait", "0")
-    if not (text.isascii() and text.isdigit() and int(text) <= LONGEST_WAIT_S):
+    is_short_number = len(text) <= len(str(LONGEST_WAIT_S)) and text.isascii() and text.isdigit()
+    if not (is_short_number and int(text) <= LONGEST_WAIT_S):  # int() of endless digits is an error
         detail = f"wait: must be a whole number of seconds from 0 to {LONGEST_WAIT_S}"
         raise RequestInvalid("invalid_request", detail, field="wait")
     return int(text)

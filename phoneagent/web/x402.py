@@ -21,10 +21,12 @@ from phoneagent.web import problems
 PAID_ROUTES: Mapping[tuple[str, str], Product] = {
     ("POST", "/rent"): Product.RENT,
     ("GET", "/countries"): Product.COUNTRIES,
+    ("HEAD", "/countries"): Product.COUNTRIES,  # what a router serves as GET it serves as HEAD too
 }
 
 PAYMENT_HEADERS = frozenset({b"payment-signature", b"x-payment"})
 MAX_HEADER_BYTES = 16_384
+MAX_IDEMPOTENCY_KEY_CHARS = 255
 
 
 class PaymentMiddleware:
@@ -42,7 +44,8 @@ class PaymentMiddleware:
             await self._app(scope, receive, send)
             return
         values = [value for name, value in scope["headers"] if name in PAYMENT_HEADERS]
-        if not values and (product is Product.COUNTRIES or _is_bodiless(scope)):
+        # A HEAD is never charged: it would not be shown what it bought.
+        if scope["method"] == "HEAD" or (not values and _asks_nothing(product, scope)):
             await self._send_unpaid(product, send)
             return
         await self._serve(product, values, scope, receive, send)
@@ -96,6 +99,11 @@ def payment_of(request: Request) -> Payment | None:
     return payment
 
 
+def _asks_nothing(product: Product, scope: Scope) -> bool:
+    """Tell whether there is no input; what there is, is judged before anybody signs."""
+    return not scope["query_string"] if product is Product.COUNTRIES else _is_bodiless(scope)
+
+
 def _is_bodiless(scope: Scope) -> bool:
     for name, value in scope["headers"]:
         if name == b"transfer-encoding" or (name == b"content-length" and value.strip() not in {b"0", b""}):
@@ -106,7 +114,7 @@ def _is_bodiless(scope: Scope) -> bool:
 def _idempotency_key(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
         if name == b"idempotency-key":
-            return bytes(value).decode("latin-1")[:255] or None
+            return bytes(value).decode("latin-1")[:MAX_IDEMPOTENCY_KEY_CHARS] or None
     return None
 
 
