@@ -86,7 +86,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the web server binds.")
     port: int = Field(8000, ge=0, le=65535, description="Port the web server binds.")
     shards: int = Field(1, ge=1, le=100, description="Party slots in the store; fixed at first start.")
-    dev_clock: bool = Field(default=False, description="Follow the development clock; only with everything on loopback.")
+    dev_clock: bool = Field(
+        default=False, description="Follow the development clock; only with everything on loopback."
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> Settings:
