@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from phoneagent.core.errors import LeaseLost, Unavailable
-from phoneagent.core.ports import Leased, Rentals, Wakeups
+from phoneagent.core.ports import Lease, Leased, Rentals, Wakeups
 from phoneagent.core.rental import Rental
 from phoneagent.core.transitions import Change
 
@@ -44,13 +44,6 @@ class Work:
             raise
         return self.rental
 
-    async def _keep(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_EVERY_S)
-            with contextlib.suppress(Unavailable):
-                if not await self._rentals.renew(self.lease):
-                    return
-
 
 async def take_soon(rentals: Rentals, wakeups: Wakeups, rental_id: str, timeout_s: float) -> Leased | None:
     """Take a rental's lease, waiting for whoever has it; None when it stays busy or is not there."""
@@ -68,7 +61,7 @@ async def take_soon(rentals: Rentals, wakeups: Wakeups, rental_id: str, timeout_
 async def working(rentals: Rentals, leased: Leased) -> AsyncIterator[Work]:
     """Work on a leased rental; the lease is renewed meanwhile and given back in the end."""
     work = Work(rentals, leased)
-    keeper = asyncio.create_task(work._keep())
+    keeper = asyncio.create_task(_keep(rentals, work.lease))
     try:
         yield work
     finally:
@@ -76,3 +69,12 @@ async def working(rentals: Rentals, leased: Leased) -> AsyncIterator[Work]:
         await asyncio.wait([keeper])
         with contextlib.suppress(Unavailable, LeaseLost):
             await asyncio.shield(rentals.drop(work.lease, work.rental if work.was_written else None))
+
+
+async def _keep(rentals: Rentals, lease: Lease) -> None:
+    """Renew a lease until cancelled, or until somebody else has it."""
+    while True:
+        await asyncio.sleep(RENEW_EVERY_S)
+        with contextlib.suppress(Unavailable):
+            if not await rentals.renew(lease):
+                return

@@ -39,7 +39,7 @@ KEY_TABLE = (
     KeyKind("{sNN}:ledger", "stream", "for good: these are the books", "money that moved"),
     KeyKind("{p-NAME}:activation:ID", "string", "30 days: no order lives a day", "rental id that owns the activation"),
     KeyKind("{p-NAME}:bought:RENTAL", "string", "30 days: no order lives a day", "the activation a rental claimed"),
-    KeyKind("{p-all}:catalogue", "list", "versions leave ten minutes after their successor came", "published catalogues, newest first"),
+    KeyKind("{p-all}:catalogue", "list", "ten minutes past their successor", "published catalogues, newest first"),
     KeyKind("{p-all}:catalogue:version", "string", "for good: a counter", "last catalogue version"),
     KeyKind("store:shards", "string", "for good: written once at first start", "how many party slots there are"),
     KeyKind("clock:offset_ms", "string", "as long as the dev store", "how far dev time is ahead; dev only"),

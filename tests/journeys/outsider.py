@@ -15,7 +15,7 @@ from typing import Any
 
 import coincurve
 import httpx
-import sha3
+import sha3  # type: ignore[import-untyped]  # it ships no stubs
 from eth_account import Account
 
 USDC_NAME, USDC_VERSION = b"USD Coin", b"2"

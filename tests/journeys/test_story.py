@@ -154,6 +154,7 @@ async def test_a_cancelled_rental_is_free_and_its_number_goes_back(outside: Outs
     answer = await outside.http.post(path, params={"token": rental["token"]})
     assert (answer.status_code, answer.json()["status"]) == (200, "released")
     await outside.simulator("clock", advance_s=130)
+    mine: dict[str, Any] = {}
     for _ in range(200):
         numbers = (await outside.numbers())["activations"]
         (mine,) = [row for row in numbers if row["number"] == rental["phone_number"] and row["status"] != "finished"][

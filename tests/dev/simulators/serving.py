@@ -70,6 +70,9 @@ class SteppedClock:
     def monotonic_s(self) -> float:
         return self._now_ms / 1000
 
+    def lag_s(self) -> int:
+        return 0
+
     async def advance(self, seconds: float) -> int:
         self._now_ms += round(seconds * 1000)
         return self._now_ms
