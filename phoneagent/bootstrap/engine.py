@@ -11,7 +11,7 @@ import logging
 import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import httpx
 from redis.asyncio import Redis
@@ -19,11 +19,12 @@ from redis.exceptions import RedisError
 
 from phoneagent.core.catalog import Mode
 from phoneagent.core.errors import PhoneAgentError
-from phoneagent.core.ports import Clock, Facilitator, Provider
+from phoneagent.core.ports import Clock, Facilitator, Ids, Provider
 from phoneagent.core.tokens import TokenSigner
 from phoneagent.facilitators import HttpFacilitator, LocalFacilitator, Rpc, RpcChain
 from phoneagent.providers.smsactivate import SMSFAST, SmsActivateProvider
 from phoneagent.services.deliver import Deliver
+from phoneagent.services.limit import WaiterCaps, Waiters
 from phoneagent.services.shelf import Shelf
 from phoneagent.settings import Settings
 from phoneagent.store.activations import RedisActivations
@@ -74,10 +75,11 @@ class Engine:
     providers: Mapping[str, Provider]
     shelf: Shelf
     deliver: Deliver
+    ids: Ids = field(default_factory=RandomIds)
 
     def stop_waiting(self) -> None:
-        """Let every long poll answer now."""
-        self.deliver.stop_waiting()
+        """Let nobody in any more, and everybody who waits answer now."""
+        self.deliver.draining.begin()
         self.wakeups.ring_all()
 
     async def ready(self) -> Mapping[str, bool]:
@@ -91,7 +93,10 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
 
     Raises StartRefused with every reason why the service must not start.
     """
-    require_fast_crypto()
+    try:
+        require_fast_crypto()
+    except RuntimeError as exc:
+        raise StartRefused(str(exc)) from None
     sys.setrecursionlimit(RECURSION_LIMIT)
     redis = open_client(settings.redis_url)
     async with contextlib.AsyncExitStack() as stack:
@@ -161,7 +166,7 @@ async def _connect(settings: Settings, redis: Redis, shards: int, stack: context
         facilitator=await _facilitator(settings, rpc, clock, stack),
         providers=await _providers(settings, clock, stack),
         shelf=Shelf(catalogues, wakeups, clock),
-        deliver=Deliver(rentals, wakeups, _signer(settings), clock),
+        deliver=Deliver(rentals, wakeups, _signer(settings), clock, waiters=_waiters(settings)),
     )
 
 
@@ -198,6 +203,11 @@ def max_costs(settings: Settings) -> Mapping[Mode, int]:
         Mode.ACTIVATE: settings.max_cost_activate_atomic,
         Mode.ACTIVATE_PREMIUM: settings.max_cost_premium_atomic,
     }
+
+
+def _waiters(settings: Settings) -> Waiters:
+    caps = WaiterCaps(settings.max_waiters_per_rental, settings.max_waiters_per_address, settings.max_waiters)
+    return Waiters(caps)
 
 
 def _signer(settings: Settings) -> TokenSigner:

@@ -1,4 +1,4 @@
-"""The shop window is the seed's: its countries, its services, its two prices (reference: the storefront's openapi)."""
+"""The shop window is the published one: the countries, services and two prices of the storefront's API document."""
 
 import pytest
 

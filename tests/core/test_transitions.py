@@ -81,7 +81,7 @@ def test_the_examples_cover_every_arrow_of_the_specification() -> None:
     assert steps(Product.RENT, 0) == RENT_ARROWS
     assert steps(Product.COUNTRIES, 0) == COUNTRIES_ARROWS
     assert steps(Product.RENT, 1) == HOLD_ARROWS
-    # A purchase the provider closes late is an arrow from bought; `none` may be intended again (§2 Orders).
+    # A purchase the provider closes late is an arrow from bought; `none` may be intended again (ARCHITECTURE §2).
     assert steps(Product.RENT, 2) - {("none", "intent")} == ORDER_ARROWS | {INTENT_TO_SUSPECT}
 
 

@@ -58,7 +58,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "purchase_unknown": "intended unknown",
         "purchase_suspect": "intended unknown",
         "sms_seen": "active coded settling unsettled settled rejected suspect_bought cancelling expired expired_coded",
-        # Identical bytes may be sent again (§2), so a settle call may follow a settle call.
+        # Identical bytes may be sent again (ARCHITECTURE §2), so a settle call may follow one.
         "settle_sent": f"coded countries_paid {_SENT}",
         "settle_undecided": _SENT,
         # Once a call was sent only proof ends the hold.

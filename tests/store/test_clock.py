@@ -1,4 +1,4 @@
-"""Time: scripts follow the server, in dev plus the shared offset; leases and the abandon timer never leap (§4.9)."""
+"""Time: scripts follow the server, in dev plus the offset; leases and abandonment never leap (ARCHITECTURE §4.9)."""
 
 import asyncio
 import time

@@ -82,7 +82,7 @@ _NOT_CANCELLABLE = frozenset(
     {"BAD_STATUS", "OTP_RECEIVED", "NEW_OTP_RECEIVED", "FREE_CANCELLATION_EXPIRED", "ACTIVATION_NOT_ACTIVE"}
 )
 _FINISHED = frozenset({"ACCESS_ACTIVATION", "BAD_STATUS", "ACTIVATION_NOT_ACTIVE", *_OVER})
-"""An order that delivered and cannot be finished is closed already: the host closes it itself, charged (§1.2)."""
+"""An order that delivered and cannot be finished is closed already: hosts do that, charged (providers.md §1.2)."""
 
 _FINISH, _CANCEL = "6", "8"
 _DIGITS = re.compile(r"[0-9]{4,}")

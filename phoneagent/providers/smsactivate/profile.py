@@ -148,10 +148,10 @@ SMSFAST = Profile(
     # providers.md §1.6; no list of activations is known there, and setStatus knows 6 and 8 but not 3
     actions=frozenset({"getBalance", "getPrices", "getNumbersStatus", "getNumber", "getStatus", "setStatus"}),
     early_cancel_ms=125_000,  # 120 s by the host's clock, and clients wait 125 (providers.md §1.6, §6.1)
-    refund_window_ms=1_260_000,  # 20 minutes after the host took the purchase (§1.2), and a minute for both clocks
-    purchase_timeout_s=25.0,  # connect 5 s and read 20 s (§6.1); hosts answer in 2.3 to 6 s (§1.7)
+    refund_window_ms=1_260_000,  # 20 minutes from the host's purchase (providers.md §1.2), and one for the clocks
+    purchase_timeout_s=25.0,  # connect 5 s, read 20 s; hosts answer in 2.3 to 6 s (providers.md §6.1, §1.7)
     read_timeout_s=20.0,
     connect_timeout_s=5.0,
     max_price_param="maxPrice",
-    micro_usd_per_unit=1_000_000,  # assumed to be USD; whether the account is in RUB must be asked of the host (§7)
+    micro_usd_per_unit=1_000_000,  # assumed to be USD; RUB or not must be asked of the host (providers.md §7)
 )
