@@ -1,0 +1,180 @@
+"""What is remembered: rentals and claims, activations, catalogues and wake-ups. The promises are about atomicity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from phoneagent.core.catalog import Catalogue
+from phoneagent.core.rental import Job, Rental
+from phoneagent.core.transitions import Activation, Change
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Limits per payer; ``open_atomic`` bounds the sum of open holds beside the balance."""
+
+    open_holds: int
+    open_atomic: int
+    claims_per_hour: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to act on one rental. ``fence`` grows with each taking: a stale one changes nothing."""
+
+    rental_id: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A rental taken for work, with the store's time at the taking."""
+
+    lease: Lease
+    rental: Rental
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the store knows of a claim and its payer, read in one script.
+
+    ``epoch`` grows whenever a hold of the payer ends; a claim must carry the epoch that was read before its balance.
+    """
+
+    now_ms: int
+    rental: Rental | None
+    epoch: int
+    slot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """A payer's balance as read from the chain at ``block``, and the epoch seen before that reading."""
+
+    atomic: int
+    block: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The claim is ours: the rental stands in `created` and we hold its lease."""
+
+    leased: Leased
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyClaimed:
+    """Somebody was faster with the same authorization."""
+
+    rental: Rental
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRefused:
+    """A cap or a block stands against the payer; ``code`` is one of core.errors, nothing was written."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaleBalance:
+    """A hold of the payer ended since the balance was read, or the reading is older than that end: read again."""
+
+
+ClaimAnswer = Claimed | AlreadyClaimed | ClaimRefused | StaleBalance
+
+
+class Rentals(Protocol):
+    """The memory of rentals and their claims. Every method raises Unavailable when the store does not answer.
+
+    A write that raised may have happened: read again by id before deciding anything.
+    """
+
+    async def now_ms(self) -> int:
+        """Return the store's time at this moment, for the rare decision that cannot bear a clock's last update."""
+
+    async def look(self, claim_key: str, payer: str) -> Sight:
+        """Return the claim's rental, the payer's epoch and the time, in one atomic read."""
+
+    async def claim(self, rental: Rental, balance: Balance, caps: Caps) -> ClaimAnswer:
+        """Claim the payment, count it against the payer and create the rental under our lease, or do none of it.
+
+        Atomic (I3, I6). A claim whose rental was released with a free claim counts as absent.
+        """
+
+    async def get(self, rental_id: str) -> Rental | None:
+        """Return a rental. The id is untrusted input: a malformed one is simply not there."""
+
+    async def take(self, rental_id: str) -> Leased | None:
+        """Take the lease of one rental if nobody holds it; None otherwise, also for an unknown rental."""
+
+    async def renew(self, lease: Lease) -> bool:
+        """Extend our lease; False when it was taken over."""
+
+    async def drop(self, lease: Lease, written: Rental | None = None) -> None:
+        """Give a lease back and wake who waits for it; without effect when it is not ours any more.
+
+        ``written`` is the record as committed under this lease, if it was: jobs that found the rental busy meanwhile
+        are due at its own times again. Without it they wait as long as they were put off, so that a failing job
+        cannot spin.
+        """
+
+    async def commit(self, lease: Lease, before: Rental, change: Change) -> Rental:
+        """Write a change and everything that belongs to it in one script (I9); return the record with its new rev.
+
+        Record, payer's exposure and epoch, events, ledger, due times and wake-up are written or none is. Raises
+        LeaseLost when the fence is stale or the record is not ``before`` any more.
+        """
+
+    async def lease_due(self, job: Job, most: int) -> Sequence[Leased]:
+        """Take up to ``most`` rentals whose ``job`` is due, oldest first, each under a fresh lease.
+
+        A rental with an earlier kind of job overdue, or under somebody's lease, is passed over for now.
+        """
+
+    async def due_in_ms(self, job: Job) -> int | None:
+        """Return how long until the next ``job`` is due (0 when one is), None when there is none."""
+
+
+class Activations(Protocol):
+    """The provider's own index of activations: who owns which. In the provider's slot, outside I9."""
+
+    async def claim(self, provider: str, activation: Activation, rental_id: str) -> str:
+        """Claim an activation for a rental unless it is taken, or the rental has claimed another one.
+
+        Return the owner's rental id, "" when it stays nobody's: then another rental may still adopt it. Atomic,
+        repeatable.
+        """
+
+    async def claimed_by(self, provider: str, rental_id: str) -> Activation | None:
+        """Return the activation that this rental claimed, attached or not."""
+
+
+class Catalogues(Protocol):
+    """Published catalogues, newest last."""
+
+    async def publish(self, pools: Mapping[tuple[str, str], int]) -> Catalogue:
+        """Publish stock as the next catalogue version and wake every process that shows it."""
+
+    async def recent(self) -> Sequence[Catalogue]:
+        """Return the catalogues that were current within the price grace, oldest first; empty before the first."""
+
+
+class Watch(Protocol):
+    """One waiter's ear on one topic."""
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Return True when something happened since the last wait, False after ``timeout_s``."""
+
+
+class Wakeups(Protocol):
+    """Wake-ups are hints: they may be lost or come twice. Watch first, then read, then wait (ARCHITECTURE §4.10)."""
+
+    def watch(self, topic: str) -> AbstractAsyncContextManager[Watch]:
+        """Listen to a topic: a rental id, ``jobs:<kind>`` or ``catalogue``."""
