@@ -24,8 +24,8 @@ def declared() -> set[str]:
     return {re.split(r"[\[<>=]", requirement)[0] for requirement in requirements} - {project["name"]}
 
 
-def test_there_is_a_lock_for_running_building_and_developing() -> None:
-    assert [lock.stem for lock in LOCKS] == ["build", "dev", "runtime"]
+def test_there_is_a_lock_for_running_building_developing_and_comparing() -> None:
+    assert [lock.stem for lock in LOCKS] == ["bench", "build", "dev", "runtime"]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
