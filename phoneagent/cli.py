@@ -21,7 +21,11 @@ CONFIGURATION_STATUS = 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status."""
     options = _parser().parse_args(argv)
-    logs.set_up(os.environ.get("PHONEAGENT_LOG_LEVEL", "INFO"))
+    try:
+        logs.set_up(os.environ.get("PHONEAGENT_LOG_LEVEL", "INFO").upper())
+    except ValueError:
+        sys.stderr.write(f"PHONEAGENT_LOG_LEVEL: must be one of {', '.join(logs.LEVELS)}\n")
+        return CONFIGURATION_STATUS
     status: int = options.run(options)
     return status
 

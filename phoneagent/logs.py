@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from datetime import UTC, datetime
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 FIELDS = frozenset(
     {
@@ -17,6 +20,7 @@ FIELDS = frozenset(
         "detail",
         "job",
         "loops",
+        "method",
         "order",
         "owner",
         "port",
@@ -24,9 +28,12 @@ FIELDS = frozenset(
         "provider",
         "raw",
         "reason",
+        "relayer",
         "rental_id",
+        "said",
         "state",
         "tx_hash",
+        "verb",
     }
 )
 
@@ -37,7 +44,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return time, level, logger, message and the allowed fields; a traceback where there is one."""
         line: dict[str, object] = {
-            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": record.getMessage(),
@@ -49,7 +56,12 @@ class JsonLines(logging.Formatter):
 
 
 def set_up(level: str = "INFO") -> None:
-    """Send every logger's lines to standard error; quiet the libraries that log URLs."""
+    """Send every logger's lines to standard error; quiet the libraries that log URLs.
+
+    Raises ValueError for a level that is not one of LEVELS.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"no such level: {level}")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -6,16 +6,20 @@ A secret is a SecretStr and never shows in a message; a half-configured service 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from phoneagent.x402 import network_of
+
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 MIN_SECRET_CHARS = 32
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_PRIVATE_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 
 
 class SettingsError(Exception):
@@ -28,10 +32,28 @@ def _address(value: str) -> str:
     return value.lower()
 
 
-def _url(value: str) -> str:
+def _http_url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in {"http", "https", "redis", "rediss", "unix"} or not (parts.hostname or parts.path):
-        raise ValueError("must be an absolute URL")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an absolute http or https URL")
+    return value
+
+
+def _redis_url(value: str) -> str:
+    parts = urlsplit(value)
+    place = parts.path if parts.scheme == "unix" else parts.hostname
+    if parts.scheme not in {"redis", "rediss", "unix"} or not place:
+        raise ValueError("must be a redis, rediss or unix URL")
+    return value
+
+
+def _chain(value: int) -> int:
+    return network_of(value).chain_id
+
+
+def _key(value: SecretStr) -> SecretStr:
+    if _PRIVATE_KEY.fullmatch(value.get_secret_value()) is None:
+        raise ValueError("must be a private key of 32 bytes in hex")
     return value
 
 
@@ -41,8 +63,33 @@ def _long(value: SecretStr) -> SecretStr:
     return value
 
 
-Url = Annotated[str, AfterValidator(_url)]
+def _networks(value: str) -> str:
+    for part in filter(None, (text.strip() for text in value.split(","))):
+        ip_network(part)
+    return value
+
+
+def _is_safe(url: str) -> bool:
+    """Tell whether nobody on the way can answer in the place of whom we ask."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    is_single_name = not set(host) & set(".:")  # a machine of one's own network, as compose files name them
+    if parts.scheme == "https" or is_single_name:
+        return True
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return False
+
+
+Url = Annotated[str, AfterValidator(_http_url)]
+RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+ChainId = Annotated[int, AfterValidator(_chain)]
+PrivateKey = Annotated[SecretStr, AfterValidator(_key)]
 Address = Annotated[str, AfterValidator(_address)]
+
+
+Networks = Annotated[str, AfterValidator(_networks)]
 LongSecret = Annotated[SecretStr, AfterValidator(_long)]
 
 
@@ -54,9 +101,9 @@ class Settings(BaseSettings):
     public_url: Url | None = Field(
         None, description="Address under which clients reach the service; offers carry it. Needed off loopback."
     )
-    redis_url: Url = Field(description="Redis or Valkey with AOF and noeviction.")
+    redis_url: RedisUrl = Field(description="Redis or Valkey with AOF and noeviction.")
     rpc_url: Url = Field(description="JSON-RPC endpoint of the chain.")
-    chain_id: int = Field(8453, description="EIP-155 chain id: 8453 is Base, 84532 Base Sepolia.")
+    chain_id: ChainId = Field(8453, description="EIP-155 chain id: 8453 is Base, 84532 Base Sepolia.")
     pay_to: Address = Field(description="Address that is paid.")
     confirmations: int = Field(1, ge=1, le=64, description="Blocks that must show a settlement before it counts.")
 
@@ -64,7 +111,7 @@ class Settings(BaseSettings):
         "http", description="Who settles: a facilitator's API, or our relayer."
     )
     facilitator_url: Url | None = Field(None, description="Facilitator's base URL; needed for `http`.")
-    relayer_private_key: SecretStr | None = Field(None, description="Key that pays gas; needed for `local`.")
+    relayer_private_key: PrivateKey | None = Field(None, description="Key that pays gas; needed for `local`.")
 
     smsfast_api_key: SecretStr = Field(description="API key of the smsfast account.")
     smsfast_url: Url | None = Field(None, description="Another address of smsfast's handler_api.php.")
@@ -77,6 +124,25 @@ class Settings(BaseSettings):
     max_open_holds: int = Field(5, ge=1, description="Open rentals and inline payments of one payer.")
     max_open_atomic: int = Field(10_000_000, ge=1, description="Sum of one payer's open payments.")
     max_claims_per_hour: int = Field(60, ge=1, description="Rentals and list purchases of one payer in an hour.")
+
+    requests_per_s: float = Field(
+        20.0, gt=0, description="Requests a second of one address that read or write the store, payments included."
+    )
+    requests_burst: int = Field(40, ge=1, description="Of these, how many at once.")
+    free_requests_per_s: float = Field(
+        500.0, gt=0, description="Requests a second of one address in all; most are unpaid and cost no I/O."
+    )
+    free_requests_burst: int = Field(1_000, ge=1, description="Of these, how many at once.")
+    unproven_per_minute: int = Field(
+        20, ge=1, description="Payments a minute of one address whose signature is not the payer's own key's."
+    )
+    max_waiters_per_rental: int = Field(2, ge=1, description="Requests that may wait for one rental's SMS.")
+    max_waiters_per_address: int = Field(64, ge=1, description="Requests of one address that may wait.")
+    max_waiters: int = Field(10_000, ge=1, description="Requests that may wait in this process.")
+    trusted_proxies: Networks = Field(
+        "",
+        description="Proxies whose last X-Forwarded-For hop names the client: addresses or networks, by commas.",
+    )
 
     poll_young_ms: int = Field(2_000, ge=100, description="Between status questions in a rental's first 90 s.")
     poll_old_ms: int = Field(5_000, ge=100, description="Between status questions later on.")
@@ -99,6 +165,11 @@ class Settings(BaseSettings):
             problems.append("relayer_private_key: is needed when facilitator is local")
         if self.public_url is None and self.host not in LOOPBACK_HOSTS:
             problems.append("public_url: is needed when host is not loopback")
+        problems += [
+            f"{name}: must be https outside this machine and its own network"
+            for name in ("facilitator_url", "rpc_url", "smsfast_url")
+            if not _is_safe(getattr(self, name) or "https:")
+        ]
         if self.dev_clock and not self.is_all_loopback:
             problems.append("dev_clock: is refused unless chain, Redis and public URL are on loopback")
         if problems:
@@ -112,6 +183,12 @@ class Settings(BaseSettings):
         return self.public_url or f"http://{host}:{self.port}"
 
     @property
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Return the networks of ``trusted_proxies``."""
+        parts = (text.strip() for text in self.trusted_proxies.split(","))
+        return tuple(ip_network(part) for part in parts if part)
+
+    @property
     def is_all_loopback(self) -> bool:
         """Tell whether chain, store and public address are all on this machine."""
         urls = (self.public_address, self.redis_url, self.rpc_url)
@@ -123,7 +200,32 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as exc:
-        raise SettingsError("\n".join(_problem_lines(exc))) from None
+        raise SettingsError("\n".join(_problem_lines(exc) + _joint_problem_lines(exc))) from None
+
+
+_STAND_INS = {
+    "public_url": "http://localhost",
+    "redis_url": "redis://localhost",
+    "rpc_url": "http://localhost",
+    "pay_to": "0x" + "0" * 40,
+    "facilitator_url": "http://localhost",
+    "relayer_private_key": "0" * 64,
+    "smsfast_api_key": "-",
+    "token_secret": "-" * MIN_SECRET_CHARS,
+}
+
+
+def _joint_problem_lines(exc: ValidationError) -> list[str]:
+    """Return what is wrong between the settings when some are wrong by themselves: pydantic does not get that far."""
+    wrong = {str(error["loc"][0]) for error in exc.errors() if error["loc"]}
+    if not wrong:
+        return []
+    stand_ins: dict[str, Any] = {name: _STAND_INS.get(name, Settings.model_fields[name].default) for name in wrong}
+    try:
+        Settings(**stand_ins)
+    except ValidationError as joint:
+        return _problem_lines(joint)
+    return []
 
 
 def _problem_lines(exc: ValidationError) -> list[str]:
@@ -131,5 +233,5 @@ def _problem_lines(exc: ValidationError) -> list[str]:
     for error in exc.errors(include_url=False, include_input=False, include_context=False):
         name = "".join(str(part) for part in error["loc"]).upper()
         reason = error["msg"].removeprefix("Value error, ")
-        lines.append(f"PHONEAGENT_{name}: {reason}" if name else f"PHONEAGENT_*: {reason}")
+        lines += [f"PHONEAGENT_{name}: {reason}"] if name else [f"PHONEAGENT_*: {one}" for one in reason.split("; ")]
     return lines

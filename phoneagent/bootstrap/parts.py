@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from phoneagent.bootstrap.engine import Engine, RandomIds, max_costs
+from phoneagent.bootstrap.engine import Engine, max_costs
 from phoneagent.core.ports import Caps
 from phoneagent.core.rental import Job
 from phoneagent.paywall import Till, TillTerms
@@ -18,15 +18,16 @@ from phoneagent.services.cancel import Cancel
 from phoneagent.services.claim import Claims
 from phoneagent.services.close import Close
 from phoneagent.services.expire import Abandon, Expire, Retain
+from phoneagent.services.limit import CallerLimits, Rate, Rates
 from phoneagent.services.list_countries import ListCountries
 from phoneagent.services.receive import PollPace, Receive
 from phoneagent.services.refresh import Refresh
 from phoneagent.services.rent import Rent, RentTerms
 from phoneagent.services.settle import Settle
-from phoneagent.web import Doors, create_app, openapi_document
+from phoneagent.web import Admission, Callers, Doors, create_app, openapi_document
 from phoneagent.web.health import Health
 from phoneagent.web.storefront import Storefront
-from phoneagent.workers import Crew, CrewPace, Handler
+from phoneagent.workers import LONGEST_SLEEP_S, Crew, CrewPace, Handler
 from phoneagent.x402 import network_of
 
 
@@ -45,6 +46,7 @@ def web_app(engine: Engine, extra_routes: Sequence[BaseRoute] = ()) -> Starlette
         shelf=engine.shelf,
         clock=engine.clock,
         terms=RentTerms(settings.pay_to, max_costs(settings)),
+        draining=engine.deliver.draining,
     )
     list_countries = ListCountries(
         rentals=engine.rentals,
@@ -55,15 +57,18 @@ def web_app(engine: Engine, extra_routes: Sequence[BaseRoute] = ()) -> Starlette
         shelf=engine.shelf,
         clock=engine.clock,
         pay_to=settings.pay_to,
+        draining=engine.deliver.draining,
     )
     cancel = Cancel(engine.rentals, engine.wakeups, engine.providers, engine.deliver, engine.clock)
-    storefront = Storefront(rent, list_countries, engine.deliver, cancel, engine.shelf, till)
+    admission = _admission(engine)
+    storefront = Storefront(rent, list_countries, engine.deliver, cancel, engine.shelf, till, admission.limits)
+    health = Health(engine.ready, admission.limits)
     document = openapi_document(public_url=settings.public_address, pay_to=settings.pay_to, chain_id=settings.chain_id)
-    return create_app(Doors(storefront, Health(engine.ready), document, extra_routes))
+    return create_app(Doors(storefront, health, admission, document, extra_routes))
 
 
-def crew(engine: Engine) -> Crew:
-    """Return the workers of a process."""
+def crew(engine: Engine, longest_sleep_s: float = LONGEST_SLEEP_S) -> Crew:
+    """Return the workers of a process; after a lost wake-up they sleep on for at most ``longest_sleep_s``."""
     rentals, providers, clock = engine.rentals, engine.providers, engine.clock
     pace = PollPace(young_ms=engine.settings.poll_young_ms, old_ms=engine.settings.poll_old_ms)
     handlers: dict[Job, Handler] = {
@@ -75,14 +80,25 @@ def crew(engine: Engine) -> Crew:
         Job.RETAIN: Retain(rentals),
     }
     refresh = Refresh(engine.catalogues, providers)
-    pace_of_crew = CrewPace(refresh_s=engine.settings.refresh_s, grace_s=engine.settings.grace_s)
+    pace_of_crew = CrewPace(engine.settings.refresh_s, engine.settings.grace_s, longest_sleep_s)
     return Crew(handlers, refresh, rentals, engine.wakeups, pace_of_crew)
+
+
+def _admission(engine: Engine) -> Admission:
+    settings = engine.settings
+    rates = Rates(
+        free=Rate(settings.free_requests_per_s, settings.free_requests_burst),
+        costly=Rate(settings.requests_per_s, settings.requests_burst),
+        unproven=Rate(settings.unproven_per_minute / 60, settings.unproven_per_minute),
+    )
+    limits = CallerLimits(rates, engine.clock.monotonic_s)
+    return Admission(Callers(settings.proxy_networks), limits, engine.deliver.draining)
 
 
 def _claims(engine: Engine) -> Claims:
     settings = engine.settings
     caps = Caps(settings.max_open_holds, settings.max_open_atomic, settings.max_claims_per_hour)
-    return Claims(engine.rentals, engine.chain, engine.facilitator, RandomIds(), caps)
+    return Claims(engine.rentals, engine.chain, engine.facilitator, engine.ids, caps)
 
 
 def _settle(engine: Engine) -> Settle:

@@ -8,6 +8,7 @@ PhoneAgentError
 ├── PaymentBound            the authorization already belongs to another request
 ├── PayerBlocked            this payer may not rent
 ├── LimitReached            too much at once; wait
+│   └── CallerLimited       by this caller, whatever it asks for: says nothing of any payment
 ├── NotFound                unknown rental, or a wrong token: indistinguishable on purpose
 ├── Gone                    it was here and its retention has ended
 ├── NotNow                  the rental's state forbids this
@@ -62,11 +63,12 @@ _WAIT = RetryAction.WAIT_AND_RETRY
 
 MEANINGS: dict[str, Meaning] = {
     # RequestInvalid
+    "request_timeout": Meaning("The request took too long to arrive", _SAME),
     "invalid_request": Meaning("The request is not valid", _CHANGE),
     "not_offered": Meaning("This country and service are not offered", _CHANGE),
     "invalid_payment": Meaning("The payment header cannot be read", _CHANGE),
     "conflicting_payments": Meaning("One request carries two different payments", _CHANGE),
-    "header_too_large": Meaning("A header is too large", _CHANGE),
+    "header_too_large": Meaning("The headers are too large", _CHANGE),
     "body_too_large": Meaning("The body is too large", _CHANGE),
     "not_allowed": Meaning("The method is not allowed here", _CHANGE),
     # PaymentRefused
@@ -91,7 +93,7 @@ MEANINGS: dict[str, Meaning] = {
     "exposure_exceeded": Meaning("Open rentals would exceed the payer's balance", _WAIT, 30),
     "too_many_open_rentals": Meaning("Too many open rentals", _WAIT, 30),
     "rate_limited": Meaning("Too many requests", _WAIT, 5),
-    "too_many_waiters": Meaning("Too many requests wait on this rental", _WAIT, 2),
+    "too_many_waiters": Meaning("Too many requests are waiting", _WAIT, 2),
     # NotFound, Gone, NotNow
     "not_found": Meaning("Not found", RetryAction.ABANDON),
     "sms_expired": Meaning("The SMS is past its retention", RetryAction.ABANDON),
@@ -154,6 +156,10 @@ class PayerBlocked(PhoneAgentError):
 
 class LimitReached(PhoneAgentError):
     """A cap on exposure, count or rate is reached."""
+
+
+class CallerLimited(LimitReached):
+    """A caller asks too fast, or waits too often, for this process; a payment that came along was not looked at."""
 
 
 class NotFound(PhoneAgentError):

@@ -14,7 +14,7 @@ from phoneagent.core.ports import Clock, Closed, Provider, Received, Rentals, Wa
 from phoneagent.core.rental import Rental, RentalState
 from phoneagent.services.deliver import Deliver
 from phoneagent.services.receive import earliest_cancel_ms
-from phoneagent.services.work import Work, take_soon, working
+from phoneagent.services.work import Work, take_soon, working_for_client
 
 TAKE_WITHIN_S = 5.0
 """How long a cancel waits for work on the rental that is under way."""
@@ -51,7 +51,7 @@ class Cancel:
         leased = await take_soon(self._rentals, self._wakeups, rental_id, TAKE_WITHIN_S)
         if leased is None:
             raise Unavailable("retry_same_payment", "the rental is being worked on; try again", retry_after_seconds=1)
-        async with working(self._rentals, leased) as work:
+        async with working_for_client(self._rentals, leased) as work:
             if was_cancelled(work.rental):
                 return work.rental
             _check_cancellable(work.rental)

@@ -74,7 +74,10 @@ class Claims:
         """
         for _ in range(STALE_TRIES):
             reading = await self._chain.read_payer(payment)
-            _check_reading(payment, reading)
+            try:
+                _check_reading(payment, reading)
+            except PaymentRefused as refusal:
+                return await self._claimed_meanwhile(payment, wish, refusal)
             rental = self._draft(payment, wish, sight, reading)
             balance = Balance(reading.balance_atomic, reading.block, sight.epoch)
             answer = await self._rentals.claim(rental, balance, self._caps)
@@ -93,6 +96,16 @@ class Claims:
                     if sight.rental is not None:
                         return AlreadyClaimed(sight.rental)
         raise Unavailable("retry_same_payment", "the payer's balance is changing; send the same payment again")
+
+    async def _claimed_meanwhile(self, payment: Payment, wish: Wish, refusal: PaymentRefused) -> AlreadyClaimed:
+        """Return the claim that another request has made, or even settled, since we looked; without one, refuse.
+
+        A 402 would ask for a second signature while the first may be charged (I7).
+        """
+        sight = await self.look(payment, wish.fingerprint)
+        if sight.rental is None:
+            raise refusal
+        return AlreadyClaimed(sight.rental)
 
     def _draft(self, payment: Payment, wish: Wish, sight: Sight, reading: PayerReading) -> Rental:
         return Rental(

@@ -6,9 +6,11 @@ It must never show a sealed SMS, and never tell an unknown rental from a wrong t
 from __future__ import annotations
 
 from phoneagent.core.errors import Gone, NotFound
-from phoneagent.core.ports import Clock, Rentals, Wakeups
+from phoneagent.core.ports import Clock, Rentals, Wakeups, Watch
 from phoneagent.core.rental import Product, Rental
 from phoneagent.core.tokens import TokenSigner
+from phoneagent.services.draining import Draining
+from phoneagent.services.limit import WaiterCaps, Waiters
 
 LONGEST_WAIT_S = 25
 REREAD_S = 5.0
@@ -18,21 +20,27 @@ REREAD_S = 5.0
 class Deliver:
     """The verbs of reading."""
 
-    def __init__(self, rentals: Rentals, wakeups: Wakeups, signer: TokenSigner, clock: Clock) -> None:
-        """Work through the given ports."""
+    def __init__(
+        self,
+        rentals: Rentals,
+        wakeups: Wakeups,
+        signer: TokenSigner,
+        clock: Clock,
+        *,
+        waiters: Waiters | None = None,
+        draining: Draining | None = None,
+    ) -> None:
+        """Work through the given ports. Nobody waits beyond the caps of ``waiters``, or once ``draining`` has begun."""
         self._rentals = rentals
         self._wakeups = wakeups
         self._signer = signer
         self._clock = clock
-        self._is_stopping = False
+        self.waiters = Waiters(WaiterCaps()) if waiters is None else waiters  # empty, it would count as false
+        self.draining = draining or Draining()
 
     def token(self, rental: Rental) -> str:
         """Return the token of a rental."""
         return self._signer.token(rental.id)
-
-    def stop_waiting(self) -> None:
-        """Answer every waiter at its next wake-up: this process is stopping."""
-        self._is_stopping = True
 
     async def status(self, rental_id: str) -> Rental:
         """Return a rental for its public status; the id is the only secret it needs. Raises NotFound, Unavailable."""
@@ -49,23 +57,35 @@ class Deliver:
             raise NotFound
         return rental
 
-    async def sms(self, rental_id: str, token: str, wait_s: int) -> Rental:
+    async def sms(self, rental_id: str, token: str, wait_s: int, caller: str | None = None) -> Rental:
         """Return the rental once it has a revealed SMS, has ended, or after ``wait_s`` seconds (at most 25).
 
-        Raises NotFound, Gone past the retention, Unavailable.
+        ``caller`` is the address whose waiting requests are counted. Raises NotFound, Gone past the retention,
+        CallerLimited when too many wait already, Unavailable.
         """
-        rental = _check_kept(await self.authorized(rental_id, token))
-        if wait_s <= 0 or _is_over(rental):
-            return rental
         deadline_s = self._clock.monotonic_s() + min(wait_s, LONGEST_WAIT_S)
-        async with self._wakeups.watch(rental_id) as watch:
-            while not self._is_stopping:
-                rental = _check_kept(await self.status(rental_id))
-                left_s = deadline_s - self._clock.monotonic_s()
-                if _is_over(rental) or left_s <= 0:
-                    return rental
-                await watch.wait(min(left_s, REREAD_S))
-        return rental
+        async with self._wakeups.watch(rental_id) as watch:  # before the first read, or what comes after it is missed
+            rental = _check_kept(await self.authorized(rental_id, token))
+            if wait_s <= 0 or self._is_told_now(rental):
+                return rental
+            del rental  # whoever waits keeps nothing but its place
+            self.waiters.sit(caller, rental_id)
+            try:
+                return await self._waited(watch, rental_id, deadline_s)
+            finally:
+                self.waiters.rise(caller, rental_id)
+
+    async def _waited(self, watch: Watch, rental_id: str, deadline_s: float) -> Rental:
+        while True:
+            left_s = deadline_s - self._clock.monotonic_s()
+            await watch.wait(max(0.0, min(left_s, REREAD_S)))
+            rental = _check_kept(await self.status(rental_id))
+            if self._clock.monotonic_s() >= deadline_s or self._is_told_now(rental):
+                return rental
+            del rental
+
+    def _is_told_now(self, rental: Rental) -> bool:
+        return _is_over(rental) or self.draining.has_begun
 
 
 def _is_over(rental: Rental) -> bool:

@@ -15,9 +15,10 @@ from phoneagent.core.payment import COUNTRIES_TIMEOUT_S, ENTITLEMENT_S, Payment,
 from phoneagent.core.ports import AlreadyClaimed, Chain, Claimed, Clock, Rentals, SettleDeclined, Undecided, Wakeups
 from phoneagent.core.rental import Product, Rental, RentalState
 from phoneagent.services.claim import Claims, Wish
+from phoneagent.services.draining import Draining
 from phoneagent.services.settle import Settle
 from phoneagent.services.shelf import Shelf
-from phoneagent.services.work import Work, working
+from phoneagent.services.work import Work, working_for_client
 
 MUST_LAST_S = 30
 """An inline payment needs this long to be verified, sent and mined."""
@@ -37,7 +38,7 @@ class PaidList:
 class ListCountries:
     """The verb."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the ports it works through
         self,
         *,
         rentals: Rentals,
@@ -48,8 +49,10 @@ class ListCountries:
         shelf: Shelf,
         clock: Clock,
         pay_to: str,
+        draining: Draining | None = None,
     ) -> None:
-        """Work through the given ports."""
+        """Work through the given ports. Nobody waits for another request once ``draining`` has begun."""
+        self._draining = draining or Draining()
         self._rentals = rentals
         self._wakeups = wakeups
         self._claims = claims
@@ -83,7 +86,7 @@ class ListCountries:
             case AlreadyClaimed(rental):
                 return await self._replay(rental.id)
             case Claimed(leased):
-                async with working(self._rentals, leased) as work:
+                async with working_for_client(self._rentals, leased) as work:
                     await self._go_on(work)
                 return self._answer(work.rental)
 
@@ -94,9 +97,10 @@ class ListCountries:
                 rental = await self._rentals.get(rental_id)
                 if rental is None or rental.is_final:
                     return self._answer(rental)
+                self._draining.check()
                 leased = await self._rentals.take(rental_id)
                 if leased is not None:
-                    async with working(self._rentals, leased) as work:
+                    async with working_for_client(self._rentals, leased) as work:
                         await self._go_on(work)
                     return self._answer(work.rental)
                 left_s = deadline_s - self._clock.monotonic_s()

@@ -86,6 +86,6 @@ class Receive:
 
 
 def earliest_cancel_ms(order: Order | None, provider: Provider, now_ms: int) -> int:
-    """Return when the host lets this order be cancelled: not before its early-cancel clock has run (§1.2)."""
+    """Return when the host lets this order be cancelled: once its early-cancel clock has run (providers.md §1.2)."""
     bought_at_ms = (order.bought_at_ms if order else None) or now_ms
     return max(now_ms, bought_at_ms + provider.traits.early_cancel_ms)

@@ -40,8 +40,9 @@ from phoneagent.core.ports import (
 from phoneagent.core.rental import Product, Rental, RentalState, RentRequest
 from phoneagent.core.transitions import Activation
 from phoneagent.services.claim import Claims, Wish
+from phoneagent.services.draining import Draining
 from phoneagent.services.shelf import Shelf
-from phoneagent.services.work import Work, working
+from phoneagent.services.work import Work, working_for_client
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class RentTerms:
 class Rent:
     """The verb. Safe to call any number of times with one payment."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the ports it works through
         self,
         *,
         rentals: Rentals,
@@ -76,8 +77,10 @@ class Rent:
         shelf: Shelf,
         clock: Clock,
         terms: RentTerms,
+        draining: Draining | None = None,
     ) -> None:
-        """Buy from the first of ``providers``."""
+        """Buy from the first of ``providers``. Nobody waits for another request once ``draining`` has begun."""
+        self._draining = draining or Draining()
         self._rentals = rentals
         self._activations = activations
         self._wakeups = wakeups
@@ -103,7 +106,7 @@ class Rent:
             case AlreadyClaimed(rental):
                 return await self._replay(rental.id)
             case Claimed(leased):
-                async with working(self._rentals, leased) as work:
+                async with working_for_client(self._rentals, leased) as work:
                     await self._go_on(work)
                 return self._answer(work.rental)
 
@@ -136,6 +139,7 @@ class Rent:
                     raise Unavailable("retry_same_payment")
                 if not rental.is_undecided:
                     return self._answer(rental)
+                self._draining.check()
                 await self._take_over(rental)
                 left_s = deadline_s - self._clock.monotonic_s()
                 if left_s <= 0:
@@ -148,7 +152,7 @@ class Rent:
         leased = await self._rentals.take(rental.id)
         if leased is None:
             return
-        async with working(self._rentals, leased) as work:
+        async with working_for_client(self._rentals, leased) as work:
             if work.rental.is_undecided:
                 await self._go_on(work)
 
@@ -229,7 +233,7 @@ class Rent:
         leased = await self._rentals.take(rental_id)
         if leased is None:
             return
-        async with working(self._rentals, leased) as work:
+        async with working_for_client(self._rentals, leased) as work:
             order = work.rental.order
             if order is not None and order.activation_id is None and not order.is_final:
                 await work.write(transitions.attached(work.rental, activation, self._clock.now_ms()))
@@ -247,14 +251,19 @@ class Rent:
 
 
 def answer(rental: Rental) -> Rental:
-    """Return a rental that ever had a number; raise what a released or undecided one means for its payment."""
-    if rental.order is not None and rental.order.number is not None and not rental.is_undecided:
+    """Return a rental that was ever active; raise what a released or undecided one means for its payment."""
+    if rental.order is not None and rental.order.number is not None and not _was_never_active(rental):
         return rental
     code = rental.release_code or "retry_same_payment"
     detail = rental.release_detail or ""
     if code in _REFUSED_CODES:
         raise PaymentRefused(code, detail)
     raise Unavailable(code, detail)
+
+
+def _was_never_active(rental: Rental) -> bool:
+    """Tell a number that came too late, only to be given back, from one that was rented."""
+    return rental.is_undecided or (rental.release_code == "resign" and not rental.was_sent)
 
 
 _REFUSED_CODES = frozenset({"verification_refused", "authorization_window_too_short", "resign"})

@@ -71,6 +71,21 @@ async def working(rentals: Rentals, leased: Leased) -> AsyncIterator[Work]:
             await asyncio.shield(rentals.drop(work.lease, work.rental if work.was_written else None))
 
 
+@contextlib.asynccontextmanager
+async def working_for_client(rentals: Rentals, leased: Leased) -> AsyncIterator[Work]:
+    """Work on a leased rental inside a client's request.
+
+    Being overtaken there is nobody's fault: Unavailable, so that the client sends the same again and is told what the
+    other process has made of it.
+    """
+    try:
+        async with working(rentals, leased) as work:
+            yield work
+    except LeaseLost:
+        logger.warning("overtaken", extra={"rental_id": leased.rental.id})
+        raise Unavailable("retry_same_payment", "another process went on with this; send the same again") from None
+
+
 async def _keep(rentals: Rentals, lease: Lease) -> None:
     """Renew a lease until cancelled, or until somebody else has it."""
     while True:

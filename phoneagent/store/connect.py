@@ -5,6 +5,11 @@ It must refuse a store that may evict or forget (ARCHITECTURE §4.8, §4.15).
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -15,6 +20,31 @@ from phoneagent.store import keys
 CALL_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
 CONNECTIONS = 64
+
+
+class PromptRedis(Redis):
+    """A client whose calls can be cancelled at any moment."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  a command and its reply
+        with heeding_cancellation():
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py left it out
+
+
+@contextlib.contextmanager
+def heeding_cancellation() -> Iterator[None]:
+    """Raise CancelledError at the end if the task was cancelled meanwhile and nobody took notice.
+
+    redis-py sends through `asyncio.wait_for`, which in Python 3.11 swallows a cancellation that comes together with
+    the end of what it waits for (github.com/python/cpython/issues/86296, fixed in 3.12). Work that is "cancelled and
+    awaited" would then go on for ever, its lease renewed.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        yield
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 def open_client(url: str) -> Redis:
@@ -28,7 +58,7 @@ def open_client(url: str) -> Redis:
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
     )
-    return Redis.from_pool(pool)
+    return PromptRedis.from_pool(pool)
 
 
 async def durability_faults(redis: Redis) -> list[str]:

@@ -6,7 +6,8 @@ Whether a change is right was decided in core; here it is only made durable, who
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -31,6 +32,8 @@ from phoneagent.core.rental import ABANDON_AFTER_MS, Job, Rental, due_times, wan
 from phoneagent.core.transitions import Change
 from phoneagent.store import codec, keys
 from phoneagent.store.scripts import Scripts, flat_fields
+
+logger = logging.getLogger(__name__)
 
 LEASE_MS = 10_000
 """How long a lease lasts unless renewed, on the store's raw clock (ARCHITECTURE §2)."""
@@ -184,7 +187,7 @@ class RedisRentals:
             [keys.due(slot, job), *[keys.due(slot, other) for other in before]],
             [LEASE_MS, most, keys.rental_prefix(slot), _clock_of(job)],
         )
-        return [_leased(now_ms, rental_id, fence, flat) for rental_id, fence, flat in rows]
+        return list(_readable(now_ms, rows))
 
     async def due_in_ms(self, job: Job) -> int | None:
         """See the port."""
@@ -206,6 +209,15 @@ def _clock_of(job: Job) -> str:
 
 def _leased(now_ms: int, rental_id: str, fence: int, flat: Sequence[str]) -> Leased:
     return Leased(Lease(rental_id, fence), codec.decode(flat_fields(flat)), now_ms)
+
+
+def _readable(now_ms: int, rows: Iterable[tuple[str, int, Sequence[str]]]) -> Iterator[Leased]:
+    """Yield what was leased. A record that cannot be read must not hold up those that were leased with it."""
+    for rental_id, fence, flat in rows:
+        try:
+            yield _leased(now_ms, rental_id, fence, flat)
+        except (KeyError, TypeError, ValueError) as exc:
+            logger.error("record cannot be read", extra={"rental_id": rental_id, "reason": type(exc).__name__})  # noqa: TRY400  a traceback could show the SMS
 
 
 def _wake_text(rental_id: str, times: Iterable[Job]) -> str:

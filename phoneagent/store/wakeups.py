@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from phoneagent.store import keys
+from phoneagent.store.connect import heeding_cancellation
 
 logger = logging.getLogger(__name__)
 
@@ -24,27 +25,37 @@ LISTEN_SLICE_S = 2.0
 
 
 class Ear:
-    """One watcher: the `Watch` port."""
+    """One watcher: the `Watch` port. One task waits on it; thousands of them sleep here, so it is made small."""
 
-    __slots__ = ("_happened",)
+    __slots__ = ("_alarm", "_has_rung")
 
     def __init__(self) -> None:
         """Nothing has happened yet."""
-        self._happened = asyncio.Event()
+        self._has_rung = False
+        self._alarm: asyncio.Future[None] | None = None
 
     def ring(self) -> None:
         """Note that something happened."""
-        self._happened.set()
+        self._has_rung = True
+        self._wake()
 
     async def wait(self, timeout_s: float) -> bool:
         """See the port."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._happened.wait()
-        except TimeoutError:
-            return False
-        self._happened.clear()
-        return True
+        if not self._has_rung:
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.create_future()
+            timer = loop.call_later(timeout_s, self._wake)
+            try:
+                await self._alarm
+            finally:
+                timer.cancel()
+                self._alarm = None
+        has_rung, self._has_rung = self._has_rung, False
+        return has_rung
+
+    def _wake(self) -> None:
+        if self._alarm is not None and not self._alarm.done():
+            self._alarm.set_result(None)
 
 
 class RedisWakeups:
@@ -94,7 +105,8 @@ class RedisWakeups:
 
     async def _listen(self) -> None:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            await pubsub.subscribe(keys.WAKE_CHANNEL)
+            with heeding_cancellation():
+                await pubsub.subscribe(keys.WAKE_CHANNEL)
             self._is_listening.set()
             self.ring_all()
             while True:

@@ -3,7 +3,19 @@
 A door translates; it must never decide what a payment may do.
 """
 
+from phoneagent.web.admission import Admission
 from phoneagent.web.app import Doors, create_app
+from phoneagent.web.callers import Callers
+from phoneagent.web.gate import USUAL_LIMITS, GateLimits, gate
 from phoneagent.web.openapi import openapi_document
 
-__all__ = ["Doors", "create_app", "openapi_document"]
+__all__ = [
+    "USUAL_LIMITS",
+    "Admission",
+    "Callers",
+    "Doors",
+    "GateLimits",
+    "create_app",
+    "gate",
+    "openapi_document",
+]

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from phoneagent.core.errors import PaymentRefused, PhoneAgentError
 from phoneagent.web import problems, x402
+from phoneagent.web.admission import Admission, AdmissionMiddleware
 from phoneagent.web.health import Health
 from phoneagent.web.storefront import Storefront
 
@@ -36,6 +37,7 @@ class Doors:
 
     storefront: Storefront
     health: Health
+    admission: Admission
     openapi: dict[str, Any]
     extra_routes: Sequence[BaseRoute] = field(default_factory=tuple)
 
@@ -53,7 +55,10 @@ def create_app(doors: Doors, lifespan: Lifespan | None = None) -> Starlette:
             Route("/openapi.json", openapi),
             *doors.extra_routes,
         ],
-        middleware=[Middleware(x402.PaymentMiddleware, till=doors.storefront.till)],
+        middleware=[
+            Middleware(AdmissionMiddleware, admission=doors.admission),
+            Middleware(x402.PaymentMiddleware, till=doors.storefront.till, limits=doors.admission.limits),
+        ],
         exception_handlers={
             PaymentRefused: x402.on_refusal,
             PhoneAgentError: problems.on_error,

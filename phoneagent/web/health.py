@@ -10,6 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from phoneagent.core.errors import Unavailable
+from phoneagent.services.limit import CallerLimits
+from phoneagent.web.admission import caller_of
 
 HEADERS = {"cache-control": "no-store"}
 
@@ -21,6 +23,7 @@ class Health:
     """``ready`` returns each dependency by name and whether it answers."""
 
     ready: Callable[[], Awaitable[Mapping[str, bool]]]
+    limits: CallerLimits
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -30,8 +33,9 @@ class Health:
         """Answer: the process is alive."""
         return JSONResponse({"status": "ok"}, headers=HEADERS)
 
-    async def readyz(self, _request: Request) -> Response:
+    async def readyz(self, request: Request) -> Response:
         """Answer 200 when everything this process needs answers. Raises Unavailable over the first that does not."""
+        self.limits.costly.take(caller_of(request.scope))
         parts = dict(await self.ready())
         for name, answers in parts.items():
             if not answers:

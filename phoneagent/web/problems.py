@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from phoneagent.core.errors import (
     MEANINGS,
+    CallerLimited,
     Gone,
     InternalFault,
     LimitReached,
@@ -67,7 +68,7 @@ def problem(error: PhoneAgentError) -> Response:
         "code": error.code,
         "retryable": meaning.retry_action is not None and meaning.retry_action.value not in _FINAL_ACTIONS,
     }
-    if isinstance(error, _UNCHARGED) or error.code == "no_inventory":
+    if (isinstance(error, _UNCHARGED) and not isinstance(error, CallerLimited)) or error.code == "no_inventory":
         body["charged"] = False
     if meaning.retry_action is not None:
         body["retry_action"] = meaning.retry_action.value

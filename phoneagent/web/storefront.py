@@ -6,25 +6,31 @@ Paths, fields and status codes are the published ones. No payment is judged here
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from phoneagent.core.catalog import COUNTRIES
-from phoneagent.core.errors import PaymentRefused, RequestInvalid
+from phoneagent.core.errors import CallerLimited, PaymentRefused, RequestInvalid
 from phoneagent.core.rental import Rental
 from phoneagent.paywall import Till
 from phoneagent.services.cancel import Cancel
 from phoneagent.services.deliver import LONGEST_WAIT_S, Deliver
+from phoneagent.services.limit import CallerLimits
 from phoneagent.services.list_countries import ListCountries
 from phoneagent.services.rent import Rent, shows_token
 from phoneagent.services.shelf import Shelf
 from phoneagent.web import models
+from phoneagent.web.admission import caller_of
 from phoneagent.web.body import read_json
 from phoneagent.web.x402 import payment_of
+
+T = TypeVar("T")
 
 NO_STORE = {"cache-control": "no-store, private"}
 
@@ -39,6 +45,7 @@ class Storefront:
     cancel: Cancel
     shelf: Shelf
     till: Till
+    limits: CallerLimits
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -62,25 +69,27 @@ class Storefront:
         if payment is None:
             request.state.price_atomic = self.shelf.listing(wanted.country, wanted.service).price_atomic
             raise PaymentRefused("payment_required")
-        rental = await self.rent(wanted, payment)
+        rental = await self._waiting(request, self.rent(wanted, payment))
         token = self.deliver.token(rental) if shows_token(rental, payment) else None
         return self._with_receipt(models.rental_body(rental, token), rental)
 
     async def get_countries(self, request: Request) -> Response:
         """Sell the country list."""
         payment = payment_of(request)
-        country = request.query_params.get("country")
+        country = _only(request, "country")
         if country is not None and country not in COUNTRIES:
             raise RequestInvalid("invalid_request", "country: must be an ISO 3166-1 alpha-2 code", field="country")
         if payment is None:
             raise PaymentRefused("payment_required")
-        paid = await self.list_countries(payment, country)
+        paid = await self._waiting(request, self.list_countries(payment, country))
         return self._with_receipt(list(paid.countries), paid.rental)
 
     async def get_sms(self, request: Request) -> Response:
         """Show the SMS, waiting for one if asked to."""
         token, wait_s = _token(request), _wait_s(request)
-        rental = await _unless_gone(request, self.deliver.sms(request.path_params["rental_id"], token, wait_s))
+        caller = self._counted(request)
+        shown = self.deliver.sms(request.path_params["rental_id"], token, wait_s, caller)
+        rental = await (_unless_gone(request, shown) if wait_s else shown)
         if rental is None:
             return Response(status_code=204)
         revealed = rental.revealed()
@@ -89,13 +98,35 @@ class Storefront:
 
     async def get_rental(self, request: Request) -> Response:
         """Show a rental's status."""
+        self._counted(request)
         rental = await self.deliver.status(request.path_params["rental_id"])
         return JSONResponse(models.status_body(rental), headers=NO_STORE)
 
     async def post_cancel(self, request: Request) -> Response:
         """Give the number back."""
-        rental = await self.cancel(request.path_params["rental_id"], _token(request))
+        token = _token(request)
+        self._counted(request)
+        rental = await self.cancel(request.path_params["rental_id"], token)
         return JSONResponse(models.status_body(rental), headers=NO_STORE)
+
+    def _counted(self, request: Request) -> str | None:
+        """Count a request that is about to cost us I/O, and return its caller."""
+        caller = caller_of(request.scope)
+        self.limits.costly.take(caller)
+        return caller
+
+    async def _waiting(self, request: Request, verb: Coroutine[Any, Any, T]) -> T:
+        """Run a verb that may wait for another request on the same payment: it counts as one that waits."""
+        caller, waiters = caller_of(request.scope), self.deliver.waiters
+        try:
+            waiters.sit(caller)
+        except CallerLimited:
+            verb.close()
+            raise
+        try:
+            return await verb
+        finally:
+            waiters.rise(caller)
 
     def _with_receipt(self, body: Any, rental: Rental) -> Response:  # noqa: ANN401  any JSON value
         response = JSONResponse(body, headers=NO_STORE)
@@ -109,16 +140,36 @@ class Storefront:
         return response
 
 
+def _only(request: Request, name: str) -> str | None:
+    """Return a query parameter, None without one. Raises RequestInvalid for two different values."""
+    values = set(request.query_params.getlist(name))
+    if len(values) > 1:
+        raise RequestInvalid("invalid_request", f"{name}: two different values", field=name)
+    return values.pop() if values else None
+
+
 def _token(request: Request) -> str:
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    token = request.query_params.get("token") or (bearer.strip() if scheme.lower() == "bearer" else "")
-    if not token:
+    """Return the token: the query's, or the bearer. Raises RequestInvalid without one, and for two different ones."""
+    tokens = {token for token in (_only(request, "token"), _bearer(request)) if token}
+    if not tokens:
         raise RequestInvalid("invalid_request", "token: the token of POST /rent is required", field="token")
-    return token
+    if len(tokens) > 1:
+        raise RequestInvalid("invalid_request", "token: two different ones", field="token")
+    return tokens.pop()
+
+
+def _bearer(request: Request) -> str | None:
+    values = set(request.headers.getlist("authorization"))
+    if len(values) > 1:
+        raise RequestInvalid("invalid_request", "Authorization: two different ones", field="Authorization")
+    scheme, _, bearer = (values.pop() if values else "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else None
 
 
 def _wait_s(request: Request) -> int:
-    text = request.query_params.get("wait", "0")
+    text = _only(request, "wait")
+    if text is None:
+        return 0
     is_short_number = len(text) <= len(str(LONGEST_WAIT_S)) and text.isascii() and text.isdigit()
     if not (is_short_number and int(text) <= LONGEST_WAIT_S):  # int() of endless digits is an error
         detail = f"wait: must be a whole number of seconds from 0 to {LONGEST_WAIT_S}"
@@ -126,16 +177,25 @@ def _wait_s(request: Request) -> int:
     return int(text)
 
 
-async def _unless_gone(request: Request, verb: Any) -> Rental | None:  # noqa: ANN401  a coroutine of the verb
+async def _unless_gone(request: Request, verb: Awaitable[Rental]) -> Rental | None:
     """Run a waiting verb, but give up when the client disconnects; None then."""
-    waiting = asyncio.ensure_future(verb)
+    here = asyncio.timeout(None)  # no timeout but a scope, which is left at once when the client has left
     leaving = asyncio.ensure_future(_disconnected(request))
+
+    def leave(_: asyncio.Future[None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the scope was left already
+            here.reschedule(0)
+
     try:
-        await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        return waiting.result() if waiting.done() else None
+        async with here:
+            leaving.add_done_callback(leave)
+            return await verb
+    except TimeoutError:
+        if here.expired():
+            return None
+        raise
     finally:
-        for task in (waiting, leaving):
-            task.cancel()
+        leaving.cancel()
 
 
 async def _disconnected(request: Request) -> None:

@@ -12,11 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from phoneagent.core.errors import PaymentRefused, PhoneAgentError
+from phoneagent.core.errors import PaymentRefused, PhoneAgentError, RequestInvalid
 from phoneagent.core.payment import Payment
 from phoneagent.core.rental import Product
 from phoneagent.paywall import Till
+from phoneagent.services.limit import CallerLimits
 from phoneagent.web import problems
+from phoneagent.web.admission import caller_of
 
 PAID_ROUTES: Mapping[tuple[str, str], Product] = {
     ("POST", "/rent"): Product.RENT,
@@ -32,10 +34,11 @@ MAX_IDEMPOTENCY_KEY_CHARS = 255
 class PaymentMiddleware:
     """Wraps the whole application; other routes pass through untouched."""
 
-    def __init__(self, app: ASGIApp, till: Till) -> None:
-        """Charge for PAID_ROUTES through ``till``."""
+    def __init__(self, app: ASGIApp, till: Till, limits: CallerLimits) -> None:
+        """Charge for PAID_ROUTES through ``till``; nobody may try faster than ``limits``."""
         self._app = app
         self._till = till
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -61,9 +64,7 @@ class PaymentMiddleware:
             if any(len(value) > MAX_HEADER_BYTES for value in values):
                 await _header_too_large()(scope, receive, send)
                 return
-            scope.setdefault("state", {})["payment"] = self._till.payment(
-                product, [value.decode("latin-1") for value in values], _idempotency_key(scope)
-            )
+            scope.setdefault("state", {})["payment"] = self._payment(product, values, scope)
         except PaymentRefused as refusal:
             await self._refuse(product, None, refusal)(scope, receive, send)
             return
@@ -71,6 +72,18 @@ class PaymentMiddleware:
             await problems.problem(error)(scope, receive, send)
             return
         await self._app(scope, receive, _private(send))
+
+    def _payment(self, product: Product, values: list[bytes], scope: Scope) -> Payment | None:
+        """Return the payment in the headers. A request with one costs us I/O from here on, whatever comes of it."""
+        if not values:
+            return None
+        caller = caller_of(scope)
+        self._limits.costly.take(caller)
+        headers = [value.decode("latin-1") for value in values]
+        payment = self._till.payment(product, headers, _idempotency_key(scope))
+        if payment is not None and not payment.is_proven:
+            self._limits.unproven.take(caller)
+        return payment
 
     def _refuse(self, product: Product, price_atomic: int | None, refusal: PaymentRefused) -> Response:
         return refusal_response(self._till, product, price_atomic, refusal)
@@ -112,14 +125,14 @@ def _is_bodiless(scope: Scope) -> bool:
 
 
 def _idempotency_key(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == b"idempotency-key":
-            return bytes(value).decode("latin-1")[:MAX_IDEMPOTENCY_KEY_CHARS] or None
-    return None
+    values = {bytes(value) for name, value in scope["headers"] if name == b"idempotency-key"}
+    if len(values) > 1:
+        raise RequestInvalid("invalid_request", "Idempotency-Key: two different ones", field="Idempotency-Key")
+    return values.pop().decode("latin-1")[:MAX_IDEMPOTENCY_KEY_CHARS] or None if values else None
 
 
 def _header_too_large() -> Response:
-    return problems.problem_of_status(431, "header_too_large", "The payment header is larger than 16 kB")
+    return problems.problem_of_status(431, "header_too_large", "the payment header is larger than 16 kB")
 
 
 def _private(send: Send) -> Send:

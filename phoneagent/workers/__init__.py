@@ -4,6 +4,6 @@ A worker decides nothing; it may die at any moment and another takes its leases 
 """
 
 from phoneagent.workers.crew import Crew, CrewPace
-from phoneagent.workers.runner import Handler
+from phoneagent.workers.runner import LONGEST_SLEEP_S, Handler
 
-__all__ = ["Crew", "CrewPace", "Handler"]
+__all__ = ["LONGEST_SLEEP_S", "Crew", "CrewPace", "Handler"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from phoneagent.core.errors import PhoneAgentError
 from phoneagent.core.ports import Rentals, Wakeups
 from phoneagent.core.rental import Job
-from phoneagent.workers.runner import Handler, Runner
+from phoneagent.workers.runner import LONGEST_SLEEP_S, Handler, Runner
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +30,11 @@ _AT_ONCE = {
 
 @dataclass(frozen=True, slots=True)
 class CrewPace:
-    """How often the catalogue is refreshed and how long stopping may take, in seconds."""
+    """How often the catalogue is refreshed, how long stopping may take and what a lost wake-up costs, in seconds."""
 
     refresh_s: float = 60.0
     grace_s: float = 5.0
+    longest_sleep_s: float = LONGEST_SLEEP_S
 
 
 class Crew:
@@ -49,7 +50,8 @@ class Crew:
     ) -> None:
         """Run each job kind with its handler; kinds without one are left to other processes."""
         self._runners = [
-            Runner(job, handler, rentals, wakeups, at_once=_AT_ONCE[job]) for job, handler in handlers.items()
+            Runner(job, handler, rentals, wakeups, at_once=_AT_ONCE[job], longest_sleep_s=pace.longest_sleep_s)
+            for job, handler in handlers.items()
         ]
         self._refresh = refresh
         self._pace = pace

@@ -20,19 +20,32 @@ LONGEST_SLEEP_S = 1.0
 
 STORE_AWAY_S = 0.5
 
+LAST_WRITE_S = 5.0
+"""How long a job that was cut may take to end: as long as one call of the store (store/connect)."""
+
 Handler = Callable[[Leased], Awaitable[None]]
 
 
 class Runner:
-    """Runs one kind of job, ``at_once`` at a time."""
+    """Runs one kind of job, ``at_once`` at a time; looks again after ``longest_sleep_s`` without a wake-up."""
 
-    def __init__(self, job: Job, handler: Handler, rentals: Rentals, wakeups: Wakeups, *, at_once: int) -> None:
+    def __init__(
+        self,
+        job: Job,
+        handler: Handler,
+        rentals: Rentals,
+        wakeups: Wakeups,
+        *,
+        at_once: int,
+        longest_sleep_s: float = LONGEST_SLEEP_S,
+    ) -> None:
         """Lease ``job`` and give each to ``handler``."""
         self._job = job
         self._handler = handler
         self._rentals = rentals
         self._wakeups = wakeups
         self._at_once = at_once
+        self._longest_sleep_s = longest_sleep_s
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -46,14 +59,13 @@ class Runner:
             if self._running:
                 await asyncio.wait(self._running)
         finally:
-            for task in self._running:
-                task.cancel()
+            await self._cut()
 
     async def _turn(self) -> float:
         """Start what is due; return how long to sleep, 0 to look again at once."""
         free = self._at_once - len(self._running)
         if free <= 0:
-            await asyncio.wait(self._running, timeout=LONGEST_SLEEP_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(self._running, timeout=self._longest_sleep_s, return_when=asyncio.FIRST_COMPLETED)
             return 0
         try:
             leased = await self._rentals.lease_due(self._job, free)
@@ -65,7 +77,18 @@ class Runner:
         except Unavailable:
             logger.warning("no work could be leased", extra={"job": self._job.value})
             return STORE_AWAY_S
-        return LONGEST_SLEEP_S if due_in_ms is None else min(max(due_in_ms, 1) / 1000, LONGEST_SLEEP_S)
+        except Exception:
+            logger.exception("no work could be leased", extra={"job": self._job.value})
+            return STORE_AWAY_S
+        longest_s = self._longest_sleep_s
+        return longest_s if due_in_ms is None else min(max(due_in_ms, 1) / 1000, longest_s)
+
+    async def _cut(self) -> None:
+        """Cancel what still runs, and wait until each has made the write it had begun and given its lease back."""
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running, timeout=LAST_WRITE_S)
 
     def _start(self, leased: Leased) -> None:
         task = asyncio.create_task(self._run_one(leased), name=f"{self._job.value}:{leased.rental.id}")

@@ -29,6 +29,10 @@ class Contract:
     async def judge(self, response: httpx.Response) -> None:
         """An event hook of httpx: fails unless the document describes this response."""
         await response.aread()
+        self.judge_read(response)
+
+    def judge_read(self, response: httpx.Response) -> None:
+        """Fail unless the document describes this response, whose body has been read."""
         path = self._path(response.request.url.path)
         described = self.document["paths"].get(path, {}).get(response.request.method.lower())
         if described is None:

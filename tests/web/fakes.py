@@ -91,9 +91,11 @@ class FakeChain:
     is_broken: bool = False
     is_shallow: bool = False
     block: int = 1000
+    readings: int = 0
 
     async def read_payer(self, payment: Payment) -> PayerReading:
         self._check()
+        self.readings += 1
         payer = payment.authorization.payer
         return PayerReading(
             block=self.block,
@@ -147,6 +149,7 @@ class Fault(Enum):
     DECLINES = auto()
     IS_SILENT = auto()
     LOSES_ITS_REPLY = auto()
+    LIES = auto()
 
 
 @dataclass
@@ -157,6 +160,7 @@ class FakeFacilitator:
     refuses: str | None = None
     is_down: bool = False
     fault: Fault | None = None
+    verified: list[Payment] = field(default_factory=list)
     settled: list[Payment] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     is_asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -167,7 +171,7 @@ class FakeFacilitator:
     async def verify(self, payment: Payment) -> VerifyAnswer:
         if self.is_down:
             raise Unavailable("facilitator_unavailable")
-        assert payment.payload
+        self.verified.append(payment)
         return VerifyRefused(self.refuses) if self.refuses else Verified()
 
     async def settle(self, payment: Payment) -> SettleAnswer:
@@ -178,6 +182,8 @@ class FakeFacilitator:
             return SettleDeclined("declined", payer_at_fault=False)
         if self.fault is Fault.IS_SILENT:
             return SettleUnknown("no answer")
+        if self.fault is Fault.LIES:
+            return SettleClaimed("0x" + "11" * 32)
         tx_hash = self.chain.transfer(payment)
         if self.fault is Fault.LOSES_ITS_REPLY:
             return SettleUnknown("no answer")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -38,7 +38,7 @@ from phoneagent.store.connect import open_client
 from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
 from phoneagent.workers import Handler
-from tests.waiting import within
+from tests.waiting import BOUND_S, within
 from tests.web.contract import Contract
 from tests.web.fakes import FakeChain, FakeClock, FakeFacilitator, FakeProvider
 from tests.web.watched import WatchedWakeups
@@ -88,9 +88,18 @@ class World:
     contract: Contract = field(init=False)
 
     def __post_init__(self) -> None:
-        self.app = web_app(self.engine)
+        self._open_doors(self.engine)
+
+    def _open_doors(self, engine: Engine, hooks: Mapping[str, list[Any]] | None = None) -> None:
+        self.app = web_app(engine)
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-        self.http = httpx.AsyncClient(transport=transport, base_url="http://elsewhere.test")
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://elsewhere.test", event_hooks=hooks)
+
+    async def limit(self, **settings: Any) -> None:  # noqa: ANN401  any setting
+        """Go on with other limits, everything else as it is."""
+        await self.http.aclose()
+        changed = self.engine.settings.model_copy(update=settings)
+        self._open_doors(replace(self.engine, settings=changed), self.http.event_hooks)
 
     async def start(self, stock: dict[tuple[str, str], int]) -> None:
         self.contract = Contract((await self.http.get("/openapi.json")).json())
@@ -162,6 +171,12 @@ class World:
     @property
     def now_s(self) -> int:
         return self.clock.now_ms() // 1000
+
+    async def waiting(self, count: int) -> None:
+        """Wait until so many requests wait for an SMS."""
+        async with asyncio.timeout(BOUND_S):
+            while len(self.engine.deliver.waiters) != count:  # noqa: ASYNC110  nobody sets an event for it
+                await asyncio.sleep(0)
 
     def pass_by(self, seconds: float) -> None:
         """Time passes, and whoever waits looks at the clock again."""
@@ -292,6 +307,9 @@ def _settings(redis_url: str, overrides: dict[str, Any]) -> Settings:
         "max_open_holds": 5,
         "max_open_atomic": _WIDE,
         "max_claims_per_hour": 60,
+        "free_requests_burst": _WIDE,
+        "requests_burst": _WIDE,  # time stands still here: no bucket fills up again
+        "unproven_per_minute": _WIDE,
         **overrides,
     }
     return Settings(**chosen)

@@ -9,9 +9,11 @@ import httpx
 import pytest
 
 from phoneagent.core.rental import RETENTION_MS, Job
+from phoneagent.web import GateLimits
 from phoneagent.web.openapi import example_document
 from tests.web.fakes import Fault
-from tests.web.harness import BODY, PAYER_KEY, X_PAYMENT, Rented, World, address
+from tests.web.harness import BODY, PAYER_KEY, Rented, World, address
+from tests.web.serving import served
 
 Story = Callable[[World], Awaitable[httpx.Response]]
 Call = Callable[[World, str], Awaitable[httpx.Response]]
@@ -95,11 +97,6 @@ async def _long_body(world: World) -> httpx.Response:
     return await world.http.post("/rent", content=b" " * 16_385)
 
 
-@story("rentNumber", 431)
-async def _long_header(world: World) -> httpx.Response:
-    return await world.post_rent("A" * 20_000)
-
-
 @story("listCountries", 400)
 async def _no_country(world: World) -> httpx.Response:
     return await world.http.get("/countries?country=XX")
@@ -113,11 +110,6 @@ async def _unpaid_list(world: World) -> httpx.Response:
 @story("listCountries", 409)
 async def _rented_already(world: World) -> httpx.Response:
     return await world.get_countries((await world.rent()).payment)
-
-
-@story("listCountries", 431)
-async def _long_header_for_a_list(world: World) -> httpx.Response:
-    return await world.http.get("/countries", headers={X_PAYMENT: "A" * 20_000})
 
 
 @story("listCountries", 502)
@@ -241,6 +233,69 @@ async def _not_ready(world: World) -> httpx.Response:
 @story("getOpenApi", 200)
 async def _document(world: World) -> httpx.Response:
     return await world.http.get("/openapi.json")
+
+
+@story("getOpenApi", 503)
+async def _document_too_late(world: World) -> httpx.Response:
+    world.engine.stop_waiting()
+    return await world.http.get("/openapi.json")
+
+
+@story("getOpenApi", 429)
+async def _document_too_often(world: World) -> httpx.Response:
+    await world.limit(free_requests_burst=1)
+    await world.http.get("/openapi.json")
+    return await world.http.get("/openapi.json")
+
+
+def _asked_twice(operation: str, method: str, path: str) -> None:
+    async def told(world: World) -> httpx.Response:
+        await world.limit(requests_burst=1)
+        await world.http.request(method, path)
+        return await world.http.request(method, path)
+
+    STORIES[operation, "429"] = told
+
+
+def _sent_badly(operation: str, method: str, path: str) -> None:
+    """What the gate answers before the application is asked: to a head too large, and to one that never ends."""
+    head = f"{method} {path} HTTP/1.1\r\nx: ".encode()
+
+    async def too_large(world: World) -> httpx.Response:
+        return await _raw(world, method, path, head + b"A" * 20_000)
+
+    async def too_slow(world: World) -> httpx.Response:
+        return await _raw(world, method, path, head)
+
+    STORIES[operation, "431"] = too_large
+    STORIES[operation, "408"] = too_slow
+
+
+async def _raw(world: World, method: str, path: str, sent: bytes) -> httpx.Response:
+    async with served(world.app, GateLimits(head_s=0.05)) as server:
+        answer = await server.ask(sent)
+    request = httpx.Request(method, f"http://elsewhere.test{path}")
+    response = httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
+    world.contract.judge_read(response)
+    return response
+
+
+for _operation, _method, _path in (
+    ("getSms", "GET", "/sms/r_1?token=t"),
+    ("getRentalStatus", "GET", "/rentals/r_1"),
+    ("cancelRental", "POST", "/rentals/r_1/cancel?token=t"),
+    ("getReadiness", "GET", "/readyz"),
+):
+    _asked_twice(_operation, _method, _path)
+    _sent_badly(_operation, _method, _path)
+
+for _operation, _method, _path in (
+    ("rentNumber", "POST", "/rent"),
+    ("listCountries", "GET", "/countries"),
+    ("getHealth", "GET", "/healthz"),
+    ("getOpenApi", "GET", "/openapi.json"),
+):
+    _sent_badly(_operation, _method, _path)
 
 
 PROMISED = [

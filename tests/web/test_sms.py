@@ -88,16 +88,17 @@ async def test_a_wait_outside_its_bounds_names_the_parameter(world: World, wait:
     assert (response.status_code, response.json()["field"]) == (400, "wait")
 
 
-async def _waiting(world: World, rented: Rented, wait: int = 25) -> "asyncio.Task[Any]":
+async def begin_poll(world: World, rented: Rented, wait: int = 25) -> "asyncio.Task[Any]":
     """A long poll that has begun to wait."""
+    seated = len(world.engine.deliver.waiters)
     poll = asyncio.create_task(world.get_sms(rented, wait))
-    assert await world.wakeups.arrival() == rented.id
+    await world.waiting(seated + 1)
     return poll
 
 
 async def test_a_long_poll_is_woken_by_the_settlement_not_by_the_sms(world: World) -> None:
     rented = await world.rent()
-    poll = await _waiting(world, rented)
+    poll = await begin_poll(world, rented)
     await world.sms_arrives(rented)
     assert not poll.done()
     await world.work(Job.SETTLE)
@@ -106,7 +107,7 @@ async def test_a_long_poll_is_woken_by_the_settlement_not_by_the_sms(world: Worl
 
 async def test_a_long_poll_ends_empty_when_its_time_is_over(world: World) -> None:
     rented = await world.rent()
-    poll = await _waiting(world, rented, wait=3)
+    poll = await begin_poll(world, rented, wait=3)
     world.pass_by(2)
     assert not poll.done()
     world.pass_by(1)
@@ -116,13 +117,13 @@ async def test_a_long_poll_ends_empty_when_its_time_is_over(world: World) -> Non
 
 async def test_a_long_poll_ends_with_the_rental(world: World) -> None:
     rented = await world.rent()
-    poll = await _waiting(world, rented)
+    poll = await begin_poll(world, rented)
     await world.cancel(rented)
     assert (await within(poll)).json() == []
 
 
 async def test_a_long_poll_answers_at_once_when_the_process_stops(world: World) -> None:
-    poll = await _waiting(world, await world.rent())
+    poll = await begin_poll(world, await world.rent())
     world.engine.stop_waiting()
     assert (await within(poll)).json() == []
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from phoneagent.web.x402 import MAX_HEADER_BYTES, MAX_IDEMPOTENCY_KEY_CHARS
+from phoneagent.web.gate import MAX_HEAD_BYTES
+from phoneagent.web.x402 import MAX_IDEMPOTENCY_KEY_CHARS
 from phoneagent.x402 import PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE, X_PAYMENT
 
 X_PAYMENT_REQUIRED = "X-Payment-Required"
@@ -44,7 +45,7 @@ def refer_to(*names: str) -> dict[str, Any]:
 
 def payment_parameters() -> list[dict[str, Any]]:
     """Return the two request headers in which a payment may come."""
-    limit = f"at most {MAX_HEADER_BYTES} bytes"
+    limit = f"all headers together at most {MAX_HEAD_BYTES} bytes"
     return [
         _request_header(
             PAYMENT_SIGNATURE,

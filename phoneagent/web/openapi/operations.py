@@ -9,6 +9,7 @@ from typing import Any
 
 from phoneagent.services.deliver import LONGEST_WAIT_S
 from phoneagent.web.body import MAX_BODY_BYTES
+from phoneagent.web.gate import MAX_HEAD_BYTES
 from phoneagent.web.openapi import examples
 from phoneagent.web.openapi.headers import (
     X_PAYMENT_REQUIRED,
@@ -24,8 +25,9 @@ from phoneagent.x402 import PAYMENT_REQUIRED, PAYMENT_RESPONSE
 Json = dict[str, Any]
 
 _PAYMENT_400 = ("invalid_payment", "conflicting_payments")
-_AWAY = ("facilitator_unavailable", "chain_unavailable", "store_unavailable", "retry_same_payment", "internal_error")
-_READ_503 = ("store_unavailable", "internal_error")
+_READ_503 = ("store_unavailable", "internal_error", "shutting_down")
+_AWAY = ("facilitator_unavailable", "chain_unavailable", "retry_same_payment", *_READ_503)
+_CALLER_429 = ("rate_limited", "too_many_waiters")
 
 
 def paths() -> Json:
@@ -66,7 +68,11 @@ def _list_countries() -> Json:
                 "The facilitator refused to settle and the chain shows the payment unused. It may be sent again.",
                 "settlement_failed",
             ),
-            "503": problem("Not decided. Send the same payment again; never sign another one for it.", *_AWAY),
+            "503": problem(
+                "Not decided. Send the same payment again; never sign another one for it.",
+                "provider_unavailable",
+                *_AWAY,
+            ),
         },
     }
 
@@ -133,6 +139,7 @@ def _get_sms() -> Json:
             "400": problem("Token missing, or `wait` out of bounds.", "invalid_request"),
             "404": problem("No such rental, or not its token; the answer does not tell which.", "not_found"),
             "410": problem("The rental is past its retention and its SMS are deleted.", "sms_expired"),
+            **_too_much(*_CALLER_429),
             **_faults(*_READ_503),
         },
     }
@@ -147,6 +154,7 @@ def _get_rental_status() -> Json:
         "responses": {
             "200": _json("The rental.", "RentalStatus", examples.STATUS),
             "404": problem("No such rental.", "not_found"),
+            **_too_much("rate_limited"),
             **_faults(*_READ_503),
         },
     }
@@ -164,6 +172,7 @@ def _cancel_rental() -> Json:
             "400": problem("Token missing.", "invalid_request"),
             "404": problem("No such rental, or not its token.", "not_found"),
             "409": problem("Too late.", "already_received", "settlement_in_flight", "already_ended"),
+            **_too_much("rate_limited"),
             **_faults("provider_unavailable", "retry_same_payment", *_READ_503),
         },
     }
@@ -173,7 +182,7 @@ def _health() -> Json:
     return {
         "operationId": "getHealth",
         "summary": "Whether the process lives.",
-        "responses": {"200": _json("It does.", "Health")},
+        "responses": {"200": _json("It does.", "Health"), **_at_the_gate()},
     }
 
 
@@ -184,8 +193,12 @@ def _readiness() -> Json:
         "responses": {
             "200": _json("Everything it needs answers.", "Health"),
             "503": problem(
-                "Something it needs does not; `parts` says what.", "store_unavailable", "provider_unavailable"
+                "Something it needs does not, and `parts` says what; or the process stops.",
+                "store_unavailable",
+                "provider_unavailable",
+                "shutting_down",
             ),
+            **_too_much("rate_limited"),
         },
     }
 
@@ -195,7 +208,9 @@ def _document() -> Json:
         "operationId": "getOpenApi",
         "summary": "This document.",
         "responses": {
-            "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}}
+            "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}},
+            **_too_much("rate_limited"),
+            "503": problem("The process stops.", "shutting_down"),
         },
     }
 
@@ -213,14 +228,21 @@ def _paid_refusals() -> Json:
         },
         "403": problem("The payer's earlier payments could not be settled, by its own doing.", "payer_blocked"),
         "409": problem("The payment already belongs to another request.", "payment_bound_elsewhere"),
-        "429": problem(
-            "The payer has too much open. The payment stays unused.",
-            "exposure_exceeded",
-            "too_many_open_rentals",
-            "rate_limited",
-        ),
-        "431": problem("The payment header is too large.", "header_too_large"),
+        **_too_much("exposure_exceeded", "too_many_open_rentals", *_CALLER_429),
         "500": _crash(),
+    }
+
+
+def _too_much(*codes: str) -> Json:
+    """Return the answers to what comes too often or is too large, wherever it is sent."""
+    text = "Too much at once, by the payer or from its address. A payment that came along stays as good as it was."
+    return {"429": problem(text, *codes), **_at_the_gate()}
+
+
+def _at_the_gate() -> Json:
+    return {
+        "408": problem("The request did not arrive in time.", "request_timeout"),
+        "431": problem(f"The headers are larger than {MAX_HEAD_BYTES} bytes in all, or too many.", "header_too_large"),
     }
 
 
