@@ -1,5 +1,6 @@
 """A store that may forget or evict is refused, and the number of slots never changes once it is written."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,6 +9,7 @@ from redis.asyncio import Redis
 from phoneagent.dev.valkey import EmbeddedValkey
 from phoneagent.store import keys
 from phoneagent.store.connect import durability_faults, fix_shards, open_client
+from tests.waiting import within
 
 
 @pytest.fixture
@@ -29,6 +31,22 @@ async def test_a_store_that_forgets_or_evicts_is_told_what_to_set(own_server: Re
 
     assert evicts == ["maxmemory-policy is 'allkeys-lru'; set it to noeviction"]
     assert both == ["appendonly is 'no'; set it to yes", *evicts]
+
+
+async def test_a_call_can_be_cancelled_at_whatever_moment(redis_url: str) -> None:
+    async with open_client(redis_url) as client:
+
+        async def ask_for_ever() -> None:
+            while True:
+                await client.ping()
+
+        for ticks in range(80):
+            asking = asyncio.create_task(ask_for_ever())
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            asking.cancel()
+            await within(asyncio.wait([asking]))
+            assert asking.cancelled()
 
 
 async def test_the_first_start_fixes_the_number_of_slots(redis: Redis) -> None:

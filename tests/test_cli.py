@@ -1,0 +1,247 @@
+"""The command line: what it prints, what it refuses with status 2, and processes that start, join and end when told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from phoneagent import __version__
+from phoneagent.cli import CONFIGURATION_STATUS, main
+from phoneagent.dev.simulators import SmsActivateSimulator
+from phoneagent.dev.simulators.smsactivate import HANDLER_PATH
+from tests.bootstrap.node import Node
+from tests.dev.simulators.serving import SteppedClock
+from tests.facilitators.serving import served, unused_url
+from tests.waiting import within
+
+READY_WITHIN_S = 20.0
+GONE_WITHIN_S = 5.0
+API_KEY = "5ec4e7-of-the-account"
+TOKEN_SECRET = "5ec4e7-of-the-tokens-" * 2
+
+
+@pytest.fixture
+def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process as a command finds it, and as it was again afterwards: settings, logging, recursion limit."""
+    for name in [name for name in os.environ if name.startswith("PHONEAGENT_")]:
+        monkeypatch.delenv(name)
+    root, limit = logging.getLogger(), sys.getrecursionlimit()
+    levels = {name: logging.getLogger(name).level for name in ("", "httpx", "httpcore", "uvicorn.access")}
+    others = list(root.handlers)
+    root.handlers.clear()  # pytest's own, which setting up would close
+    yield
+    root.handlers[:] = [handler for handler in others if handler in root.handlers] or others
+    sys.setrecursionlimit(limit)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def _environment(redis_url: str, rpc_url: str, smsfast_url: str = "http://127.0.0.1:1") -> dict[str, str]:
+    return {
+        "PHONEAGENT_REDIS_URL": redis_url,
+        "PHONEAGENT_RPC_URL": rpc_url,
+        "PHONEAGENT_PAY_TO": "0x" + "ee" * 20,
+        "PHONEAGENT_FACILITATOR_URL": "http://127.0.0.1:1",
+        "PHONEAGENT_SMSFAST_API_KEY": API_KEY,
+        "PHONEAGENT_SMSFAST_URL": smsfast_url,
+        "PHONEAGENT_TOKEN_SECRET": TOKEN_SECRET,
+    }
+
+
+@pytest.mark.usefixtures("process")
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"phoneagent {__version__}\n"
+
+
+@pytest.mark.usefixtures("process")
+@pytest.mark.parametrize("argv", [[], ["dance"], ["work", "--port", "1"], ["serve", "--port", "http"]])
+def test_a_command_that_is_none_is_told_how(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    assert ended.value.code == 2
+    assert "usage: phoneagent" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("process")
+def test_the_document_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["openapi"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert set(document["paths"]) >= {"/rent", "/countries", "/sms/{rental_id}", "/rentals/{rental_id}"}
+
+
+@pytest.mark.usefixtures("process")
+@pytest.mark.parametrize("command", ["serve", "work", "all"])
+def test_a_wrong_environment_is_refused_with_every_problem_and_status_2(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHONEAGENT_CHAIN_ID", "1")
+    assert main([command]) == CONFIGURATION_STATUS == 2
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "phoneagent cannot start:"
+    named = [line.partition(":")[0] for line in told[1:]]
+    assert sorted(named) == [
+        "PHONEAGENT_*",
+        "PHONEAGENT_CHAIN_ID",
+        "PHONEAGENT_PAY_TO",
+        "PHONEAGENT_REDIS_URL",
+        "PHONEAGENT_RPC_URL",
+        "PHONEAGENT_SMSFAST_API_KEY",
+        "PHONEAGENT_TOKEN_SECRET",
+    ]
+
+
+@pytest.mark.usefixtures("process")
+def test_a_store_that_is_away_is_a_refusal_and_no_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = unused_url().replace("http", "redis")
+    for name, value in _environment(away, unused_url()).items():
+        monkeypatch.setenv(name, value)
+    assert main(["serve", "--host", "127.0.0.1", "--port", "0"]) == CONFIGURATION_STATUS
+    told = capsys.readouterr().err
+    assert told == "phoneagent cannot start:\nthe store does not answer (ConnectionError)\n"
+
+
+@pytest.mark.usefixtures("process")
+def test_the_command_lines_host_and_port_go_before_the_environments(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in _environment("redis://127.0.0.1:1", unused_url()).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PHONEAGENT_HOST", "127.0.0.1")
+    monkeypatch.setenv("PHONEAGENT_PORT", "1")
+    assert main(["all", "--host", "10.0.0.5", "--port", "70000"]) == CONFIGURATION_STATUS
+    told = capsys.readouterr().err
+    assert "PHONEAGENT_PORT: " in told
+    assert "public_url: is needed when host is not loopback" in told
+
+
+@pytest.mark.usefixtures("process")
+def test_a_log_level_that_is_none_is_refused_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHONEAGENT_LOG_LEVEL", "loud")
+    assert main(["openapi"]) == CONFIGURATION_STATUS
+    assert capsys.readouterr().err == "PHONEAGENT_LOG_LEVEL: must be one of DEBUG, INFO, WARNING, ERROR\n"
+
+
+@pytest.mark.usefixtures("process")
+def test_a_log_level_may_be_written_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHONEAGENT_LOG_LEVEL", "warning")
+    assert main(["openapi"]) == 0
+    assert logging.getLogger().level == logging.WARNING
+
+
+# ---- real processes
+
+
+@dataclass
+class Child:
+    """A `phoneagent` process and what it has logged."""
+
+    process: asyncio.subprocess.Process
+    logged: list[dict[str, object]] = field(default_factory=list)
+
+    async def told(self, event: str) -> dict[str, object]:
+        """Wait for an event."""
+        while (line := await self._line())["event"] != event:
+            pass
+        return line
+
+    async def stopped(self, number: signal.Signals) -> int:
+        """Its exit status after a signal."""
+        self.process.send_signal(number)
+        async with asyncio.timeout(GONE_WITHIN_S):
+            assert self.process.stderr is not None
+            self.logged += [json.loads(line) for line in (await self.process.stderr.read()).splitlines()]
+            return await self.process.wait()
+
+    async def _line(self) -> dict[str, object]:
+        assert self.process.stderr is not None
+        text = await self.process.stderr.readline()
+        assert text, f"it ended: {self.logged}"
+        line: dict[str, object] = json.loads(text)
+        self.logged.append(line)
+        return line
+
+
+@contextlib.asynccontextmanager
+async def _started(command: list[str], environment: dict[str, str]) -> AsyncIterator[Child]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PHONEAGENT_")}
+    child = await asyncio.create_subprocess_exec(
+        *[sys.executable, "-m", "phoneagent", *command],
+        env={**inherited, **environment},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield Child(child)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
+
+
+async def _ready(origin: str) -> dict[str, object]:
+    async with httpx.AsyncClient(base_url=origin, trust_env=False) as http, asyncio.timeout(READY_WITHIN_S):
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                answer = await http.get("/readyz")
+                if answer.is_success:
+                    ready: dict[str, object] = answer.json()
+                    return ready
+            await asyncio.sleep(0.05)  # from outside nothing tells when a process has read the catalogue
+
+
+@pytest.fixture
+async def environment(redis_url: str) -> AsyncIterator[dict[str, str]]:
+    """Settings that join a store, a node and a simulated provider."""
+    simulator = SmsActivateSimulator(SteppedClock(), api_key=API_KEY, balance_atomic=5_000_000)
+    async with served(Node()) as rpc_url, served(simulator.app) as provider_url:
+        yield _environment(redis_url, rpc_url, provider_url + HANDLER_PATH)
+    simulator.close()
+
+
+async def _origin(child: Child) -> str:
+    """Where a server listens; on port 0 its log is the only one who knows."""
+    line = await within(child.told("listening"), READY_WITHIN_S)
+    return f"http://127.0.0.1:{line['port']}"
+
+
+async def test_one_process_that_does_all_sells_what_it_has_read_and_ends_on_sigint(
+    environment: dict[str, str],
+) -> None:
+    async with _started(["all", "--port", "0"], environment) as child:
+        origin = await _origin(child)
+        assert await _ready(origin) == {"status": "ready", "parts": {"store": True, "catalogue": True}}
+        async with httpx.AsyncClient(base_url=origin, trust_env=False) as http:
+            assert (await http.post("/rent")).status_code == 402
+        assert await child.stopped(signal.SIGINT) == 0
+    text = json.dumps(child.logged)
+    assert API_KEY not in text
+    assert TOKEN_SECRET not in text
+
+
+async def test_serving_and_working_processes_join_over_their_store_and_end_on_sigterm(
+    environment: dict[str, str],
+) -> None:
+    async with (
+        _started(["serve", "--port", "0"], environment) as serving,
+        _started(["work"], environment) as working,
+    ):
+        origin = await _origin(serving)
+        assert (await _ready(origin))["status"] == "ready"  # it sells what the other one has read
+        statuses = await asyncio.gather(*[child.stopped(signal.SIGTERM) for child in (serving, working)])
+    assert statuses == [0, 0]

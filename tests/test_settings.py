@@ -1,0 +1,200 @@
+"""A process starts with settings that make a whole, or with a list of everything that is wrong and nothing secret."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from phoneagent.settings import Settings, SettingsError, read_settings
+
+ADDRESS = "0x" + "Ee" * 20
+SECRET = "correct horse battery staple " * 2
+WHOLE = {
+    "REDIS_URL": "redis://127.0.0.1:6379/0",
+    "RPC_URL": "http://127.0.0.1:8545",
+    "PAY_TO": ADDRESS,
+    "FACILITATOR_URL": "https://facilitator.test",
+    "SMSFAST_API_KEY": "an account's key",
+    "TOKEN_SECRET": SECRET,
+}
+
+Environment = Callable[..., None]
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """Makes the process's settings: a whole one, changed as told; None takes a setting away."""
+    for name in [name for name in os.environ if name.startswith("PHONEAGENT_")]:
+        monkeypatch.delenv(name)
+
+    def make(**changes: str | None) -> None:
+        for name, value in {**WHOLE, **changes}.items():
+            if value is not None:
+                monkeypatch.setenv(f"PHONEAGENT_{name}", value)
+
+    return make
+
+
+def _problems() -> list[str]:
+    with pytest.raises(SettingsError) as refused:
+        read_settings()
+    return str(refused.value).splitlines()
+
+
+def test_a_whole_environment_is_read_with_its_defaults(environment: Environment) -> None:
+    environment()
+    settings = read_settings()
+    assert (settings.chain_id, settings.confirmations, settings.facilitator) == (8453, 1, "http")
+    assert settings.pay_to == ADDRESS.lower()
+    assert settings.public_address == "http://127.0.0.1:8000"
+    assert settings.token_secret.get_secret_value() == SECRET
+
+
+def test_an_empty_environment_names_everything_that_is_needed_at_once(environment: Environment) -> None:
+    environment(**dict.fromkeys(WHOLE))
+    missing = {line.partition(":")[0] for line in _problems()}
+    assert missing == {
+        "PHONEAGENT_REDIS_URL",
+        "PHONEAGENT_RPC_URL",
+        "PHONEAGENT_PAY_TO",
+        "PHONEAGENT_SMSFAST_API_KEY",
+        "PHONEAGENT_TOKEN_SECRET",
+        "PHONEAGENT_*",
+    }
+    assert "PHONEAGENT_*: facilitator_url: is needed when facilitator is http" in _problems()
+
+
+def test_settings_that_are_wrong_by_themselves_do_not_hide_those_that_are_wrong_together(
+    environment: Environment,
+) -> None:
+    environment(PAY_TO="0x12", CHAIN_ID="1", FACILITATOR="local", HOST="0.0.0.0", PORT="70000")  # noqa: S104  a setting to be refused
+    assert sorted(line.partition(" ")[0] for line in _problems()) == [
+        "PHONEAGENT_*:",
+        "PHONEAGENT_*:",
+        "PHONEAGENT_CHAIN_ID:",
+        "PHONEAGENT_PAY_TO:",
+        "PHONEAGENT_PORT:",
+    ]
+    joint = [line for line in _problems() if line.startswith("PHONEAGENT_*")]
+    assert joint == [
+        "PHONEAGENT_*: relayer_private_key: is needed when facilitator is local",
+        "PHONEAGENT_*: public_url: is needed when host is not loopback",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "http://127.0.0.1:6379"),
+        ("REDIS_URL", "redis://"),
+        ("REDIS_URL", "unix://"),
+        ("RPC_URL", "redis://127.0.0.1"),
+        ("RPC_URL", "127.0.0.1:8545"),
+        ("RPC_URL", "http://[::1"),
+        ("PUBLIC_URL", "phoneagent.test"),
+        ("FACILITATOR_URL", "/facilitator"),
+        ("SMSFAST_URL", "unix:///tmp/socket"),
+        ("PAY_TO", "0x" + "g" * 40),
+        ("PAY_TO", "e" * 40),
+        ("CHAIN_ID", "1"),
+        ("CHAIN_ID", "base"),
+        ("CONFIRMATIONS", "0"),
+        ("FACILITATOR", "cdp"),
+        ("RELAYER_PRIVATE_KEY", "0x1234"),
+        ("TOKEN_SECRET", "short"),
+        ("PREVIOUS_TOKEN_SECRET", "short"),
+        ("SHARDS", "101"),
+        ("GRACE_S", "61"),
+        ("PORT", "-1"),
+    ],
+)
+def test_each_setting_is_judged_and_named_once(environment: Environment, name: str, value: str) -> None:
+    environment(**{name: value})
+    (problem,) = _problems()
+    assert problem.startswith(f"PHONEAGENT_{name}: ")
+
+
+@pytest.mark.parametrize("url", ["redis://h:1/0", "rediss://user:pass@h/0", "unix:///run/valkey.sock"])
+def test_a_store_may_be_reached_in_each_of_its_ways(environment: Environment, url: str) -> None:
+    environment(REDIS_URL=url)
+    assert read_settings().redis_url == url
+
+
+@pytest.mark.parametrize("name", ["SMSFAST_API_KEY", "TOKEN_SECRET", "PREVIOUS_TOKEN_SECRET", "RELAYER_PRIVATE_KEY"])
+def test_a_secret_shows_in_no_text(environment: Environment, name: str) -> None:
+    value = "0x" + "5ec4e7" * 10 + "5ec4"
+    environment(**{name: value, "FACILITATOR": "http"})
+    settings = read_settings()
+    assert value not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_a_refusal_shows_no_value_that_was_given(environment: Environment) -> None:
+    planted = "5ec4e7"
+    environment(
+        TOKEN_SECRET=planted,
+        RELAYER_PRIVATE_KEY=planted,
+        PREVIOUS_TOKEN_SECRET=planted,
+        REDIS_URL=f"http://user:{planted}@host",
+        RPC_URL=f"wss://node/{planted}",
+        FACILITATOR_URL=f"ftp://host/{planted}",
+        PAY_TO=planted,
+        PORT=planted,
+        FACILITATOR=planted,
+    )
+    text = "\n".join(_problems())
+    assert len(text.splitlines()) == 9
+    assert planted not in text
+
+
+@pytest.mark.parametrize(
+    ("host", "public_url", "is_fine"),
+    [
+        ("127.0.0.1", None, True),
+        ("localhost", None, True),
+        ("::1", None, True),
+        ("0.0.0.0", None, False),  # noqa: S104  a setting to be judged
+        ("10.0.0.5", None, False),
+        ("10.0.0.5", "https://phoneagent.test", True),
+    ],
+)
+def test_off_loopback_a_public_url_is_needed(
+    environment: Environment, host: str, public_url: str | None, *, is_fine: bool
+) -> None:
+    environment(HOST=host, PUBLIC_URL=public_url)
+    if is_fine:
+        assert read_settings().public_url == public_url
+    else:
+        assert _problems() == ["PHONEAGENT_*: public_url: is needed when host is not loopback"]
+
+
+def test_the_public_address_on_loopback_is_where_the_server_listens(environment: Environment) -> None:
+    environment(HOST="::1", PORT="8402")
+    assert read_settings().public_address == "http://[::1]:8402"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "redis://10.0.0.5:6379/0"),
+        ("REDIS_URL", "unix:///run/valkey.sock"),
+        ("RPC_URL", "https://mainnet.base.org"),
+        ("PUBLIC_URL", "https://phoneagent.test"),
+    ],
+)
+def test_the_development_clock_is_refused_off_loopback(environment: Environment, name: str, value: str) -> None:
+    environment(DEV_CLOCK="1")
+    assert read_settings().dev_clock
+    environment(DEV_CLOCK="1", **{name: value})
+    assert _problems() == ["PHONEAGENT_*: dev_clock: is refused unless chain, Redis and public URL are on loopback"]
+
+
+def test_every_setting_is_described() -> None:
+    undescribed = [name for name, field in Settings.model_fields.items() if len(field.description or "") < 10]
+    assert undescribed == []
+
+
+def test_no_setting_can_be_changed_afterwards(environment: Environment) -> None:
+    environment()
+    settings = read_settings()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.port = 1  # type: ignore[misc]  # that is what must fail
