@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from phoneagent.web import problems
+from phoneagent.web.departure import GATE
 
 MAX_HEAD_BYTES = 16_384
 """Request line and headers together. Payments of stock clients need 2.4 kB of it (measured)."""
@@ -82,6 +83,8 @@ class Gate(HttpToolsProtocol):
         """Guard one connection by ``limits``; the rest are uvicorn's arguments."""
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
+        self.is_gone = False
+        self.when_gone: list[Callable[[], None]] = []
         self._phase = _Phase.SILENT
         self._deadline: asyncio.TimerHandle | None = None
         self._is_between = True  # the parser stands between two messages, before the first byte of a slice
@@ -99,6 +102,9 @@ class Gate(HttpToolsProtocol):
         self._disarm()
         self._unset_keepalive_if_required()  # uvicorn forgets it after a reset, and it would keep the connection alive
         super().connection_lost(exc)
+        self.is_gone = True
+        for tell in tuple(self.when_gone):
+            tell()
 
     def shutdown(self) -> None:
         """End when the request under way is answered; one that has not arrived whole is not waited for."""
@@ -170,6 +176,7 @@ class Gate(HttpToolsProtocol):
         if refusal is not None:
             self._refuse(refusal)
             return
+        self.scope[GATE] = self  # type: ignore[literal-required]  # a key of ours, for departure.py
         super().on_headers_complete()
         self._phase = _Phase.BODY
 

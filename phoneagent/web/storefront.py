@@ -5,9 +5,7 @@ Paths, fields and status codes are the published ones. No payment is judged here
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -28,6 +26,7 @@ from phoneagent.services.shelf import Shelf
 from phoneagent.web import models
 from phoneagent.web.admission import caller_of
 from phoneagent.web.body import read_json
+from phoneagent.web.departure import unless_gone
 from phoneagent.web.x402 import payment_of
 
 T = TypeVar("T")
@@ -89,7 +88,7 @@ class Storefront:
         token, wait_s = _token(request), _wait_s(request)
         caller = self._counted(request)
         shown = self.deliver.sms(request.path_params["rental_id"], token, wait_s, caller)
-        rental = await (_unless_gone(request, shown) if wait_s else shown)
+        rental = await (unless_gone(request.scope, request.receive, shown) if wait_s else shown)
         if rental is None:
             return Response(status_code=204)
         revealed = rental.revealed()
@@ -175,29 +174,3 @@ def _wait_s(request: Request) -> int:
         detail = f"wait: must be a whole number of seconds from 0 to {LONGEST_WAIT_S}"
         raise RequestInvalid("invalid_request", detail, field="wait")
     return int(text)
-
-
-async def _unless_gone(request: Request, verb: Awaitable[Rental]) -> Rental | None:
-    """Run a waiting verb, but give up when the client disconnects; None then."""
-    here = asyncio.timeout(None)  # no timeout but a scope, which is left at once when the client has left
-    leaving = asyncio.ensure_future(_disconnected(request))
-
-    def leave(_: asyncio.Future[None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the scope was left already
-            here.reschedule(0)
-
-    try:
-        async with here:
-            leaving.add_done_callback(leave)
-            return await verb
-    except TimeoutError:
-        if here.expired():
-            return None
-        raise
-    finally:
-        leaving.cancel()
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        continue

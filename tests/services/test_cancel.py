@@ -125,4 +125,5 @@ async def test_a_cancel_waits_five_seconds_for_work_under_way_and_no_longer(
     await leased(world, rented.id)
     response = await world.cancel(rented)
     assert (response.status_code, response.json()["code"]) == (503, "retry_same_payment")
+    assert response.json()["detail"] == "the rental is being worked on; try again"
     assert host.asked == []
