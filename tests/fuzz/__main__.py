@@ -18,7 +18,7 @@ def main() -> int:
     """Run both halves."""
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description=__doc__)
     parser.add_argument("--headers", type=int, default=200_000, help="payment headers, in this process")
-    parser.add_argument("--examples", type=int, default=4_500, help="cases per operation, over HTTP")
+    parser.add_argument("--requests", type=int, default=20_000, help="requests from the document, over HTTP")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="the same seed sends the same")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)  # noqa: T201  this is a command
@@ -28,8 +28,8 @@ def main() -> int:
             tally = asyncio.run(_headers(Path(name) / "valkey", options.headers, options.seed))
             print(tally.text(), flush=True)  # noqa: T201  this is a command
             faults += len(tally.faults)
-        if options.examples:
-            finding = fuzz_schema(Path(name), options.examples, options.seed)
+        if options.requests:
+            finding = fuzz_schema(Path(name), options.requests, options.seed)
             print(finding.text(), flush=True)  # noqa: T201  this is a command
             faults += len(finding.faults)
     print("no fault" if faults == 0 else f"{faults} faults")  # noqa: T201  this is a command

@@ -19,6 +19,7 @@ from tests.simulation.world import simulate
 
 STORY_LINES = 400
 AT_ONCE = 4
+TELL_EVERY = 500
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ def _hunt(seeds: range, jobs: int, keep_going: bool) -> int:  # noqa: FBT001  it
             _report([result])
             if not keep_going:
                 break
+        if runs % TELL_EVERY == 0:
+            print(f"{runs} runs after {time.perf_counter() - started_s:.0f} s", flush=True)  # noqa: T201  progress
     rate = runs / (time.perf_counter() - started_s)
     print(f"{runs} runs, {rate:.1f} a second with {jobs} processes, {lasted_s / 3600:.0f} h of virtual time")  # noqa: T201
     print("injected: " + ", ".join(f"{kind} {number}" for kind, number in counts.most_common()))  # noqa: T201

@@ -26,7 +26,7 @@ from tests.simulation.loop import Deadlock, VirtualLoop
 from tests.simulation.overheard import overhearing
 from tests.simulation.process import Killed, Process, register
 from tests.simulation.provider import ModelProvider
-from tests.simulation.service import Parts, build_engine
+from tests.simulation.service import Parts, build_engine, settings_of
 from tests.simulation.store import server
 from tests.simulation.story import Story
 from tests.simulation.traits import draw_traits
@@ -102,7 +102,15 @@ class World:
         self.server.reset(self.judge.on_script, self._publish)
         self.slots = [f"s{number:02d}" for number in range(self.traits.shards)]
         self._parts = Parts(
-            self.traits, self.weather, self.server, self.chain, self.facilitator, self.provider, self.judge, self.signer
+            traits=self.traits,
+            settings=settings_of(self.traits),
+            weather=self.weather,
+            server=self.server,
+            chain=self.chain,
+            facilitator=self.facilitator,
+            provider=self.provider,
+            judge=self.judge,
+            signer=self.signer,
         )
         self._webs: list[WebProcess] = []
         self._running: list[Running] = []
@@ -153,6 +161,8 @@ class World:
     # ---- processes
 
     def _start(self, name: str) -> None:
+        if self.broken.done():
+            return
         self._births[name] += 1
         full_name = f"{name}.{self._births[name]}"
         process = Process(full_name, self.loop, self.story, self._stream(full_name))
@@ -171,8 +181,7 @@ class World:
         self._running.remove(running)
         self.bus.leave(running.wakeups)
         self._close_door(running)
-        if not self.broken.done():
-            self.loop.call_later(self._luck.uniform(0.5, 20.0), self._start, running.name)
+        self.loop.call_later(self._luck.uniform(0.5, 20.0), self._start, running.name)
 
     def _close_door(self, running: Running) -> None:
         self._webs = [web for web in self._webs if web.process is not running.process]
@@ -201,7 +210,8 @@ class World:
             for number, habit in enumerate(self.traits.clients)
         ]
         for client in clients:
-            self.chain.send(Transaction(Kind.TOP_UP, client.address, client.money))
+            arrives_in = self._luck.choice((0, 0, 3, 10, 20))
+            self.chain.send(Transaction(Kind.TOP_UP, client.address, client.money), arrives_in)
         return clients
 
     def now_s(self) -> float:

@@ -51,6 +51,8 @@ class Served:
             yield Wire(reader, writer)
         finally:
             writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await within(writer.wait_closed())
 
     async def ask(self, *parts: bytes) -> Answer:
         """Send bytes on a connection of their own, part by part, and read the one answer."""

@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -47,6 +48,8 @@ def rpc_app(run: Callable[[Callable[[EvmChain], Any]], Awaitable[Any]]) -> Starl
             body = await _body(request)
         except _BodyTooLargeError:
             return Response("request body too large", status_code=413, media_type="text/plain")
+        except ClientDisconnect:
+            return Response(status_code=400)  # whoever asked was killed in the middle of it; nobody reads this
         try:
             answer = await _answer(body, run)
         except Exception:  # the top of a request: a full disk, say, must not look like a broken server
