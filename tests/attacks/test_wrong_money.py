@@ -54,6 +54,23 @@ async def test_a09_an_echo_that_promises_more_than_was_signed_is_refused(world: 
     assert (refused.status_code, refused.json()["code"]) == (402, "wrong_amount")
 
 
+@pytest.mark.parametrize(
+    ("member", "value", "code"),
+    [
+        ("amount", "1", "wrong_amount"),
+        ("amount", "2000000", "wrong_amount"),
+        ("payTo", "0x" + "dd" * 20, "wrong_recipient"),
+    ],
+)
+async def test_a09_an_echo_that_contradicts_a_good_signature_is_refused(
+    world: World, member: str, value: str, code: str
+) -> None:
+    payment = await world.sign()
+    async with changing_nothing(world):
+        refused = await world.post_rent(changed(payment, "accepted", member, to=value))
+    assert (refused.status_code, refused.json()["code"]) == (402, code)
+
+
 @pytest.mark.parametrize("name", ["Wrong Coin", "USDC"])
 async def test_a09_a_signature_under_another_domain_is_not_proven(world: World, name: str) -> None:
     offer = await world.offer()

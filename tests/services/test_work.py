@@ -10,7 +10,7 @@ from phoneagent.core.ports import Lease
 from phoneagent.core.rental import Rental
 from phoneagent.core.transitions import Change
 from phoneagent.services import work as work_module
-from phoneagent.services.work import take_soon, working
+from phoneagent.services.work import take_soon, working, working_for_client
 from phoneagent.store.rentals import LEASE_MS, RedisRentals
 from tests.services.driver import HookedRentals, leased
 from tests.waiting import within
@@ -168,3 +168,14 @@ async def test_work_ends_at_whatever_moment_its_lease_is_being_renewed(world: Wo
             for _ in range(ticks):
                 await asyncio.sleep(0)
     assert await world.engine.rentals.take(rented.id) is not None
+
+
+async def test_a_client_whose_request_was_overtaken_is_told_to_send_it_again(world: World) -> None:
+    rented = await world.rent()
+    given = await leased(world, rented.id)
+    world.clock.at_ms += LEASE_MS
+    assert await world.engine.rentals.take(rented.id) is not None
+    with pytest.raises(Unavailable) as refusal:
+        async with working_for_client(world.engine.rentals, given) as work:
+            await work.write(_put_off(world, work.rental))
+    assert refusal.value.code == "retry_same_payment"

@@ -5,6 +5,12 @@ A change of the simulation gives every seed another story: such a line then only
 
 from __future__ import annotations
 
-REGRESSIONS: dict[int, str] = {}
+_REFUSED = "402 though another request had claimed the payment while the chain was asked (services/claim)"
+
+REGRESSIONS: dict[int, str] = {
+    1180: _REFUSED,
+    1434: _REFUSED,
+}
+"""The number not adopted because a rental had claimed two is in test_findings: its seed belongs to an older version."""
 
 __all__ = ["REGRESSIONS"]

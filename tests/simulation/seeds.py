@@ -32,6 +32,12 @@ class Result:
     lasted_s: float
 
 
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def run_one(seed: int) -> Result:
     """Run a seed and forget its story."""
     outcome = simulate(seed)
@@ -71,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 def _tell(seed: int, about: str, with_idling: bool) -> int:  # noqa: FBT001  it comes from a command line
     outcome = simulate(seed)
     for line in outcome.story.lines(about, with_idling=with_idling):
-        print(line)  # noqa: T201  this is what the script is for
+        say(line)
     _report([Result(seed, tuple(outcome.violations), outcome.counts, outcome.lasted_s)])
     return 0 if outcome.is_clean else 1
 
@@ -91,13 +97,13 @@ def _hunt(seeds: range, jobs: int, keep_going: bool) -> int:  # noqa: FBT001  it
             if not keep_going:
                 break
         if runs % TELL_EVERY == 0:
-            print(f"{runs} runs after {time.perf_counter() - started_s:.0f} s", flush=True)  # noqa: T201  progress
+            say(f"{runs} runs after {time.perf_counter() - started_s:.0f} s")
     rate = runs / (time.perf_counter() - started_s)
-    print(f"{runs} runs, {rate:.1f} a second with {jobs} processes, {lasted_s / 3600:.0f} h of virtual time")  # noqa: T201
-    print("injected: " + ", ".join(f"{kind} {number}" for kind, number in counts.most_common()))  # noqa: T201
+    say(f"{runs} runs, {rate:.1f} a second with {jobs} processes, {lasted_s / 3600:.0f} h of virtual time")
+    say("injected: " + ", ".join(f"{kind} {number}" for kind, number in counts.most_common()))
     if failed:
         _tell_first(failed[0].seed)
-    print(f"{len(failed)} seeds broke a promise")  # noqa: T201
+    say(f"{len(failed)} seeds broke a promise")
     return 1 if failed else 0
 
 
@@ -105,14 +111,14 @@ def _report(results: Iterable[Result]) -> None:
     for result in results:
         for violation in result.violations:
             what = f"{violation.promise} at {violation.rental_id}: {violation.detail}"
-            print(f"seed {result.seed}: {what}", flush=True)  # noqa: T201  this is what the script is for
+            say(f"seed {result.seed}: {what}")
 
 
 def _tell_first(seed: int) -> None:
     outcome = simulate(seed)
     lines = list(outcome.story.lines())
-    print(f"\nthe last {STORY_LINES} lines of seed {seed}; all: scripts/simulate --seed {seed} --story\n")  # noqa: T201
-    print("\n".join(lines[-STORY_LINES:]))  # noqa: T201  this is what the script is for
+    say(f"\nthe last {STORY_LINES} lines of seed {seed}; all: scripts/simulate --seed {seed} --story\n")
+    say("\n".join(lines[-STORY_LINES:]))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 from phoneagent.dev.chain import USDC_ADDRESS
 from phoneagent.dev.chain.errors import RpcError
 from phoneagent.dev.chain.methods import METHODS
-from phoneagent.dev.chain.rpc import MAX_BATCH, MAX_BODY_BYTES
+from phoneagent.dev.chain.rpc import MAX_BATCH, MAX_BODY_BYTES, rpc_app
 from tests.dev.chain.driver import PAYER, Bench, Json, calldata
 from tests.dev.chain.live_node import LiveNode
 
@@ -213,3 +213,20 @@ def test_a_fault_of_ours_is_an_internal_error_and_not_a_500(live: LiveNode, monk
 
     monkeypatch.setattr("phoneagent.dev.chain.chain.EvmChain.keep_up", broken)
     assert post(live, call("eth_chainId"))["error"] == {"code": -32603, "message": "internal error"}
+
+
+async def test_who_leaves_in_the_middle_of_a_request_is_no_fault_of_ours() -> None:
+    async def nothing(_work: object) -> Json:
+        raise AssertionError("there is nothing to be done")
+
+    async def gone() -> Json:
+        return {"type": "http.disconnect"}
+
+    sent: list[Json] = []
+
+    async def send(message: Json) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "root_path": "", "query_string": b"", "headers": []}
+    await rpc_app(nothing)(scope, gone, send)
+    assert sent[0]["status"] == 400
