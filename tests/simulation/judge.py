@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from phoneagent.core.invariants import Violation, of_record, of_step
-from phoneagent.core.order import ADOPTION_MARGIN_MS, OrderState
+from phoneagent.core.order import INTENT_SENDABLE_S, OrderState
 from phoneagent.core.payment import Authorization
 from phoneagent.core.ports import Bought, PurchaseAnswer
 from phoneagent.core.rental import Job, Product, Rental, due_times, wants_abandon
@@ -178,7 +178,7 @@ class Judge:
             return
         age_s = self.now_s() - trace.intent_at_s
         trace.intent_at_s = None
-        if isinstance(answer, Bought) and age_s > self.provider.habits.purchase_timeout_s + ADOPTION_MARGIN_MS / 1000:
+        if isinstance(answer, Bought) and age_s > INTENT_SENDABLE_S + self.provider.habits.purchase_timeout_s:
             self.story.injected(process, "purchase sent late", f"{answer.activation.activation_id}, {age_s:.0f} s old")
             self.sent_late.add(answer.activation.activation_id)
 
