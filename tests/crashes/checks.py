@@ -50,7 +50,7 @@ def _transfer_faults(evidence: Evidence) -> Iterator[Violation]:
     by_money = {
         (rental.payment.authorization.payer, rental.payment.authorization.nonce): rental
         for rental in evidence.memory.rentals.values()
-        if not rental.claim_is_free or rental.is_retired
+        if _was_bound(rental)
     }
     counted = Counter((transfer.payer, transfer.nonce) for transfer in evidence.transfers)
     paid = {(transfer.payer, transfer.nonce): transfer for transfer in evidence.transfers}
@@ -72,6 +72,14 @@ def _transfer_faults(evidence: Evidence) -> Iterator[Violation]:
             and (money not in paid or paid[money].tx_hash != hold.tx_hash)
         ):
             yield Violation("I1", rental.id, f"settled by {hold.tx_hash}, which the chain does not show")
+
+
+def _was_bound(rental: Rental) -> bool:
+    """Tell whether this rental kept its authorization; when retention ends, every claim is set free."""
+    if not rental.is_retired:
+        return not rental.claim_is_free
+    has_bought = rental.order is not None and rental.order.state is not OrderState.NONE
+    return has_bought or rental.was_sent
 
 
 def _claim_faults(memory: Memory) -> Iterator[Violation]:

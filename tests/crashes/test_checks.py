@@ -104,6 +104,15 @@ def test_a_lie_is_found(name: str) -> None:
     assert promise in {violation.promise for violation in violations(spoil())}
 
 
+def test_a_payment_that_was_set_free_and_used_again_is_one_sale_also_after_its_retention() -> None:
+    first = replace(STORIES["refused"], id=RENTAL.id[:-1] + "7", is_retired=True)
+    evidence = sound()
+    evidence.memory.rentals[first.id] = first
+    evidence.memory.events[first.id] = [EventType.CREATED, EventType.RELEASED]
+    evidence.memory.payers[PAYER].update(epoch="2")
+    assert violations(evidence) == []
+
+
 def test_work_that_is_left_is_named() -> None:
     order = RENTAL.order and replace(RENTAL.order, state=OrderState.CODED, evidence=None)
     evidence = with_rental(replace(RENTAL, order=order))

@@ -9,7 +9,6 @@ from tests.crashes.switch import CrashPoint, Side
 from tests.crashes.world import World
 
 STEPS = (
-    "provider.buy",
     "rentals.commit attached",
     "rentals.commit settle_sent",
     "facilitator.settle",
@@ -24,6 +23,15 @@ async def test_a_process_that_wakes_too_late_changes_nothing(world: World, step:
     assert outcome.faults == []
     assert outcome.fates_met == 1
     assert outcome.traces[0].points.index(point) < len(outcome.traces[0].points) - 1
+
+
+async def test_a_number_bought_by_a_process_that_slept_is_given_back(world: World) -> None:
+    outcome = await play_paused(
+        world, JOURNEYS[AN_SMS], CrashPoint(Side.BEFORE, "provider.buy"), wakes_in_between=False
+    )
+    assert outcome.faults == []
+    assert sum(trace.count(Side.AFTER, "rentals.commit cancelling") for trace in outcome.traces) == 1
+    assert sorted(rental.order.state for rental in outcome.rentals if rental.order) == ["cancelled", "finished"]
 
 
 @pytest.mark.parametrize("step", ["rentals.commit verified", "facilitator.settle"])
