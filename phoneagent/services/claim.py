@@ -107,6 +107,16 @@ class Claims:
             raise refusal
         return AlreadyClaimed(sight.rental)
 
+    async def check_not_claimed_anew(self, payment: Payment, rental_id: str) -> None:
+        """Raise Unavailable when the payment belongs to another rental than this one by now.
+
+        The refusal of a released rental speaks for its payment only until a further request has claimed that again: a
+        402 would then ask for a second signature beside a live first one (I7).
+        """
+        sight = await self._rentals.look(payment.claim_key, payment.authorization.payer)
+        if sight.rental is not None and sight.rental.id != rental_id:
+            raise Unavailable("retry_same_payment", "another request carries this payment now; send the same again")
+
     def _draft(self, payment: Payment, wish: Wish, sight: Sight, reading: PayerReading) -> Rental:
         return Rental(
             id=self._ids.rental_id(sight.slot, wish.product.value[0]),

@@ -75,7 +75,7 @@ class ListCountries:
         identity = fingerprint("countries", {})
         sight = await self._claims.look(payment, identity)
         if sight.rental is not None:
-            return await self._replay(sight.rental.id)
+            return await self._replay(sight.rental.id, payment)
         offered_s = COUNTRIES_TIMEOUT_S + self._clock.lag_s()
         terms = Terms(self._pay_to, frozenset({COUNTRIES_PRICE_ATOMIC}), MUST_LAST_S, offered_s)
         check_terms(payment, terms, sight.now_ms // 1000)
@@ -84,13 +84,20 @@ class ListCountries:
         opened = await self._claims.open(payment, wish, sight)
         match opened:
             case AlreadyClaimed(rental):
-                return await self._replay(rental.id)
+                return await self._replay(rental.id, payment)
             case Claimed(leased):
                 async with working_for_client(self._rentals, leased) as work:
                     await self._go_on(work)
                 return self._answer(work.rental)
 
-    async def _replay(self, rental_id: str) -> Rental:
+    async def _replay(self, rental_id: str, payment: Payment) -> Rental:
+        try:
+            return await self._follow(rental_id)
+        except PaymentRefused:
+            await self._claims.check_not_claimed_anew(payment, rental_id)
+            raise
+
+    async def _follow(self, rental_id: str) -> Rental:
         deadline_s = self._clock.monotonic_s() + REPLAY_WAIT_S
         async with self._wakeups.watch(rental_id) as watch:
             while True:

@@ -99,12 +99,12 @@ class Rent:
         identity = fingerprint("rent", asdict(request))
         sight = await self._claims.look(payment, identity)
         if sight.rental is not None:
-            return await self._replay(sight.rental.id)
+            return await self._replay(sight.rental.id, payment)
         wish = self._wish(request, identity, payment, sight.now_ms // 1000)
         opened = await self._claims.open(payment, wish, sight)
         match opened:
             case AlreadyClaimed(rental):
-                return await self._replay(rental.id)
+                return await self._replay(rental.id, payment)
             case Claimed(leased):
                 async with working_for_client(self._rentals, leased) as work:
                     await self._go_on(work)
@@ -129,7 +129,14 @@ class Rent:
     def _offered_s(self) -> int:
         return RENT_TIMEOUT_S + self._clock.lag_s()
 
-    async def _replay(self, rental_id: str) -> Rental:
+    async def _replay(self, rental_id: str, payment: Payment) -> Rental:
+        try:
+            return await self._follow(rental_id)
+        except PaymentRefused:
+            await self._claims.check_not_claimed_anew(payment, rental_id)
+            raise
+
+    async def _follow(self, rental_id: str) -> Rental:
         """Follow a payment that is already claimed to its answer; take over if its first request has died."""
         deadline_s = self._clock.monotonic_s() + REPLAY_WAIT_S
         async with self._wakeups.watch(rental_id) as watch:

@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 from redis.asyncio import Redis
 
-from phoneagent.core.errors import PaymentRefused
+from phoneagent.core.errors import PaymentRefused, Unavailable
 from phoneagent.core.payment import Payment
-from phoneagent.core.ports import AlreadyClaimed, Balance, Caps, PayerReading
+from phoneagent.core.ports import AlreadyClaimed, Balance, Caps, Claimed, PayerReading
 from phoneagent.core.rental import Product, Rental
-from phoneagent.core.transitions import Activation
+from phoneagent.core.transitions import Activation, released_unbought
 from phoneagent.services.claim import Claims, Wish
 from phoneagent.store.activations import RedisActivations
 from phoneagent.store.connect import open_client
@@ -71,6 +71,32 @@ async def test_a_payment_claimed_while_the_chain_was_asked_is_a_replay_and_no_40
 async def test_a_payment_that_nobody_claimed_meanwhile_is_refused(redis: Redis) -> None:
     with pytest.raises(PaymentRefused, match="insufficient_funds"):
         await open_claim(redis, POOR, meanwhile=None)
+
+
+async def claimed_again(redis: Redis) -> tuple[Claims, Rental]:
+    """A rental that was released unused, whose payment a further request has claimed; and the service's claims."""
+    rentals = RedisRentals(redis, Scripts(redis, lambda: "server"), 1)
+    claims = Claims(rentals, cast("Any", None), cast("Any", None), cast("Any", None), CAPS)
+    first = await rentals.claim(draft(), RICH, CAPS)
+    assert isinstance(first, Claimed)
+    change = released_unbought(first.leased.rental, "verification_refused", "", first.leased.now_ms)
+    released = await rentals.commit(first.leased.lease, first.leased.rental, change)
+    again = await rentals.claim(replace(draft(), id=rental_id(2)), replace(RICH, epoch=1), CAPS)
+    assert isinstance(again, Claimed)
+    return claims, released
+
+
+async def test_the_refusal_of_a_released_attempt_is_not_told_once_the_payment_is_claimed_again(redis: Redis) -> None:
+    claims, released = await claimed_again(redis)
+
+    with pytest.raises(Unavailable, match="retry_same_payment"):
+        await claims.check_not_claimed_anew(released.payment, released.id)
+
+
+async def test_the_refusal_of_the_rental_that_owns_the_payment_stands(redis: Redis) -> None:
+    claims, released = await claimed_again(redis)
+
+    await claims.check_not_claimed_anew(released.payment, rental_id(2))
 
 
 async def test_a_rental_that_has_adopted_a_number_leaves_the_one_it_bought_to_the_next(redis: Redis) -> None:
