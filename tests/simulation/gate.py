@@ -15,6 +15,9 @@ from tests.simulation.weather import Weather
 
 T = TypeVar("T")
 
+DECIDE_NOTHING = frozenset({"drop", "renew"})
+"""Calls on which no answer rests: keeping a lease and giving it back."""
+
 STORE_TRAVEL_S = 0.004
 PORT_TRAVEL_S = 0.15
 SLOWEST_STORE_S = 4.0
@@ -85,7 +88,7 @@ class Gate:
         story = self.process.story
         story.note(self.process.name, what, answer)
         trace = TRACE.get(None)
-        if trace is not None and what != "drop":  # giving the lease back decides nothing
+        if trace is not None and what not in DECIDE_NOTHING:
             trace.position = story.position
 
     async def _travel(self, seconds: float, what: str, act: Callable[[], object]) -> None:

@@ -12,9 +12,7 @@ _OVERTAKEN = "402 of a released attempt though a further request had claimed the
 REGRESSIONS: dict[int, str] = {
     1180: _REFUSED,
     1434: _REFUSED,
-    3874: _OVERTAKEN,
     4351: _OVERTAKEN,
-    7646: _OVERTAKEN,
     8349: _OVERTAKEN,
 }
 """The number not adopted because a rental had claimed two is in test_findings: its seed belongs to an older version."""
