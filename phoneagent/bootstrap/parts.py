@@ -23,6 +23,7 @@ from phoneagent.services.list_countries import ListCountries
 from phoneagent.services.receive import PollPace, Receive
 from phoneagent.services.refresh import Refresh
 from phoneagent.services.rent import Rent, RentTerms
+from phoneagent.services.replay import Replay
 from phoneagent.services.settle import Settle
 from phoneagent.web import Admission, Callers, Doors, create_app, openapi_document
 from phoneagent.web.health import Health
@@ -37,27 +38,26 @@ def web_app(engine: Engine, extra_routes: Sequence[BaseRoute] = ()) -> Starlette
     domain = network_of(settings.chain_id).usdc
     till = Till(TillTerms(settings.pay_to, domain, settings.public_address), engine.clock.lag_s)
     claims = _claims(engine)
+    replay = Replay(engine.rentals, engine.wakeups, claims, engine.clock, engine.deliver.draining)
     rent = Rent(
         rentals=engine.rentals,
         activations=engine.activations,
-        wakeups=engine.wakeups,
         claims=claims,
+        replay=replay,
         providers=engine.providers,
         shelf=engine.shelf,
         clock=engine.clock,
         terms=RentTerms(settings.pay_to, max_costs(settings)),
-        draining=engine.deliver.draining,
     )
     list_countries = ListCountries(
         rentals=engine.rentals,
-        wakeups=engine.wakeups,
         claims=claims,
+        replay=replay,
         settle=_settle(engine),
         chain=engine.chain,
         shelf=engine.shelf,
         clock=engine.clock,
         pay_to=settings.pay_to,
-        draining=engine.deliver.draining,
     )
     cancel = Cancel(engine.rentals, engine.wakeups, engine.providers, engine.deliver, engine.clock)
     admission = _admission(engine)

@@ -12,19 +12,16 @@ from typing import Any
 from phoneagent.core.catalog import COUNTRIES_PRICE_ATOMIC
 from phoneagent.core.errors import PaymentRefused, SettlementFailed, Unavailable
 from phoneagent.core.payment import COUNTRIES_TIMEOUT_S, ENTITLEMENT_S, Payment, Terms, check_terms, fingerprint
-from phoneagent.core.ports import AlreadyClaimed, Chain, Claimed, Clock, Rentals, SettleDeclined, Undecided, Wakeups
+from phoneagent.core.ports import AlreadyClaimed, Chain, Claimed, Clock, Rentals, SettleDeclined, Undecided
 from phoneagent.core.rental import Product, Rental, RentalState
 from phoneagent.services.claim import Claims, Wish
-from phoneagent.services.draining import Draining
+from phoneagent.services.replay import Replay
 from phoneagent.services.settle import Settle
 from phoneagent.services.shelf import Shelf
 from phoneagent.services.work import Work, working_for_client
 
 MUST_LAST_S = 30
 """An inline payment needs this long to be verified, sent and mined."""
-
-REPLAY_WAIT_S = 25.0
-REREAD_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +35,22 @@ class PaidList:
 class ListCountries:
     """The verb."""
 
-    def __init__(  # noqa: PLR0913  the ports it works through
+    def __init__(
         self,
         *,
         rentals: Rentals,
-        wakeups: Wakeups,
         claims: Claims,
+        replay: Replay,
         settle: Settle,
         chain: Chain,
         shelf: Shelf,
         clock: Clock,
         pay_to: str,
-        draining: Draining | None = None,
     ) -> None:
-        """Work through the given ports. Nobody waits for another request once ``draining`` has begun."""
-        self._draining = draining or Draining()
+        """Work through the given ports."""
         self._rentals = rentals
-        self._wakeups = wakeups
         self._claims = claims
+        self._replay = replay
         self._settle = settle
         self._chain = chain
         self._shelf = shelf
@@ -75,7 +70,7 @@ class ListCountries:
         identity = fingerprint("countries", {})
         sight = await self._claims.look(payment, identity)
         if sight.rental is not None:
-            return await self._replay(sight.rental.id, payment)
+            return await self._replay(sight.rental.id, payment, self._decided, self._take_over)
         offered_s = COUNTRIES_TIMEOUT_S + self._clock.lag_s()
         terms = Terms(self._pay_to, frozenset({COUNTRIES_PRICE_ATOMIC}), MUST_LAST_S, offered_s)
         check_terms(payment, terms, sight.now_ms // 1000)
@@ -84,36 +79,23 @@ class ListCountries:
         opened = await self._claims.open(payment, wish, sight)
         match opened:
             case AlreadyClaimed(rental):
-                return await self._replay(rental.id, payment)
+                return await self._replay(rental.id, payment, self._decided, self._take_over)
             case Claimed(leased):
                 async with working_for_client(self._rentals, leased) as work:
                     await self._go_on(work)
                 return self._answer(work.rental)
 
-    async def _replay(self, rental_id: str, payment: Payment) -> Rental:
-        try:
-            return await self._follow(rental_id)
-        except PaymentRefused:
-            await self._claims.check_not_claimed_anew(payment, rental_id)
-            raise
+    def _decided(self, rental: Rental) -> Rental | None:
+        return self._answer(rental) if rental.is_final else None
 
-    async def _follow(self, rental_id: str) -> Rental:
-        deadline_s = self._clock.monotonic_s() + REPLAY_WAIT_S
-        async with self._wakeups.watch(rental_id) as watch:
-            while True:
-                rental = await self._rentals.get(rental_id)
-                if rental is None or rental.is_final:
-                    return self._answer(rental)
-                self._draining.check()
-                leased = await self._rentals.take(rental_id)
-                if leased is not None:
-                    async with working_for_client(self._rentals, leased) as work:
-                        await self._go_on(work)
-                    return self._answer(work.rental)
-                left_s = deadline_s - self._clock.monotonic_s()
-                if left_s <= 0:
-                    raise Unavailable("retry_same_payment")
-                await watch.wait(min(left_s, REREAD_S))
+    async def _take_over(self, rental: Rental) -> Rental | None:
+        """Settle on for a request that has died; the client is told what came of it, decided or not."""
+        leased = await self._rentals.take(rental.id)
+        if leased is None:
+            return None
+        async with working_for_client(self._rentals, leased) as work:
+            await self._go_on(work)
+        return self._answer(work.rental)
 
     async def _go_on(self, work: Work) -> None:
         """Verify, send, and read the proof; only a client's request gets here (workers never send inline)."""
@@ -136,8 +118,8 @@ class ListCountries:
         proof = await self._chain.find_settlement(rental.payment, rental.claim_block)
         return isinstance(proof, Undecided) and not proof.is_used
 
-    def _answer(self, rental: Rental | None) -> Rental:
-        if rental is None or not rental.is_final:
+    def _answer(self, rental: Rental) -> Rental:
+        if not rental.is_final:
             raise Unavailable("retry_same_payment", "the payment is not decided yet; send the same payment again")
         if rental.state is not RentalState.SETTLED:
             code = rental.release_code or "resign"

@@ -35,21 +35,15 @@ from phoneagent.core.ports import (
     PurchaseRefused,
     PurchaseUnknown,
     Rentals,
-    Wakeups,
 )
 from phoneagent.core.rental import Product, Rental, RentalState, RentRequest
 from phoneagent.core.transitions import Activation
 from phoneagent.services.claim import Claims, Wish
-from phoneagent.services.draining import Draining
+from phoneagent.services.replay import Replay
 from phoneagent.services.shelf import Shelf
 from phoneagent.services.work import Work, working_for_client
 
 logger = logging.getLogger(__name__)
-
-REPLAY_WAIT_S = 25.0
-"""How long a request waits for another one that works on the same payment (ARCHITECTURE §2)."""
-
-REREAD_S = 5.0
 
 SUSPECT_LOOK_MS = 10_000
 """A suspect order is looked at again this soon: its number may have been claimed by a request that was overtaken."""
@@ -66,25 +60,23 @@ class RentTerms:
 class Rent:
     """The verb. Safe to call any number of times with one payment."""
 
-    def __init__(  # noqa: PLR0913  the ports it works through
+    def __init__(
         self,
         *,
         rentals: Rentals,
         activations: Activations,
-        wakeups: Wakeups,
         claims: Claims,
+        replay: Replay,
         providers: Mapping[str, Provider],
         shelf: Shelf,
         clock: Clock,
         terms: RentTerms,
-        draining: Draining | None = None,
     ) -> None:
-        """Buy from the first of ``providers``. Nobody waits for another request once ``draining`` has begun."""
-        self._draining = draining or Draining()
+        """Buy from the first of ``providers``."""
         self._rentals = rentals
         self._activations = activations
-        self._wakeups = wakeups
         self._claims = claims
+        self._replay = replay
         self._providers = providers
         self._shelf = shelf
         self._clock = clock
@@ -99,12 +91,12 @@ class Rent:
         identity = fingerprint("rent", asdict(request))
         sight = await self._claims.look(payment, identity)
         if sight.rental is not None:
-            return await self._replay(sight.rental.id, payment)
+            return await self._replay(sight.rental.id, payment, self._decided, self._take_over)
         wish = self._wish(request, identity, payment, sight.now_ms // 1000)
         opened = await self._claims.open(payment, wish, sight)
         match opened:
             case AlreadyClaimed(rental):
-                return await self._replay(rental.id, payment)
+                return await self._replay(rental.id, payment, self._decided, self._take_over)
             case Claimed(leased):
                 async with working_for_client(self._rentals, leased) as work:
                     await self._go_on(work)
@@ -129,31 +121,11 @@ class Rent:
     def _offered_s(self) -> int:
         return RENT_TIMEOUT_S + self._clock.lag_s()
 
-    async def _replay(self, rental_id: str, payment: Payment) -> Rental:
-        try:
-            return await self._follow(rental_id)
-        except PaymentRefused:
-            await self._claims.check_not_claimed_anew(payment, rental_id)
-            raise
-
-    async def _follow(self, rental_id: str) -> Rental:
-        """Follow a payment that is already claimed to its answer; take over if its first request has died."""
-        deadline_s = self._clock.monotonic_s() + REPLAY_WAIT_S
-        async with self._wakeups.watch(rental_id) as watch:
-            while True:
-                rental = await self._rentals.get(rental_id)
-                if rental is None:
-                    raise Unavailable("retry_same_payment")
-                if not rental.is_undecided:
-                    return self._answer(rental)
-                self._draining.check()
-                await self._take_over(rental)
-                left_s = deadline_s - self._clock.monotonic_s()
-                if left_s <= 0:
-                    raise Unavailable("retry_same_payment")
-                await watch.wait(min(left_s, REREAD_S))
+    def _decided(self, rental: Rental) -> Rental | None:
+        return None if rental.is_undecided else self._answer(rental)
 
     async def _take_over(self, rental: Rental) -> None:
+        """Go on with a rental whose first request has died; what came of it is read again."""
         if not await self._has_next_step(rental):
             return
         leased = await self._rentals.take(rental.id)

@@ -29,7 +29,6 @@ class Work:
         self._rentals = rentals
         self.lease = leased.lease
         self.rental: Rental = leased.rental
-        self.now_ms = leased.now_ms
         self.was_written = False
 
     async def write(self, change: Change) -> Rental:

@@ -16,7 +16,7 @@ import uvloop
 from phoneagent import logs
 from phoneagent.bootstrap import crew, open_engine, stop_on_signals, web_app
 from phoneagent.bootstrap.process import bind, serve
-from phoneagent.services import list_countries, rent, work
+from phoneagent.services import replay, work
 from phoneagent.settings import read_settings
 from phoneagent.store import rentals
 from tests.crashes.switch import CrashPoint, Fate, Switch
@@ -59,7 +59,7 @@ def _shorten(orders: Orders) -> None:
     rentals.LEASE_MS = orders.lease_ms
     vars(rentals)["ABANDON_AFTER_MS"] = orders.abandon_after_ms  # imported there, and read there
     work.RENEW_EVERY_S = orders.lease_ms / 4_000
-    rent.REREAD_S = list_countries.REREAD_S = REREAD_S
+    replay.REREAD_S = REREAD_S
 
 
 async def _run(orders: Orders, switch: Switch) -> None:
