@@ -23,8 +23,10 @@ from phoneagent.core.errors import (
     NotNow,
     PayerBlocked,
     PaymentBound,
+    PaymentState,
     PhoneAgentError,
     RequestInvalid,
+    RetryAction,
     SettlementFailed,
     Unavailable,
 )
@@ -46,7 +48,11 @@ STATUS_OF: dict[type[PhoneAgentError], int] = {
 
 _STATUS_OF_CODE = {"body_too_large": 413}
 
-_PAYMENT_STATE_OF_CODE = {"retry_same_payment": "in_flight", "settlement_failed": "unused", "no_inventory": "unused"}
+_PAYMENT_STATE_OF_CODE = {
+    "retry_same_payment": PaymentState.IN_FLIGHT,
+    "settlement_failed": PaymentState.UNUSED,
+    "no_inventory": PaymentState.UNUSED,
+}
 
 
 def status_of(error: PhoneAgentError) -> int:
@@ -66,7 +72,7 @@ def problem(error: PhoneAgentError) -> Response:
         "status": status,
         "detail": error.detail if status != _INTERNAL else meaning.title,
         "code": error.code,
-        "retryable": meaning.retry_action is not None and meaning.retry_action.value not in _FINAL_ACTIONS,
+        "retryable": meaning.retry_action is not None and meaning.retry_action not in _FINAL_ACTIONS,
     }
     if (isinstance(error, _UNCHARGED) and not isinstance(error, CallerLimited)) or error.code == "no_inventory":
         body["charged"] = False
@@ -86,7 +92,7 @@ _UNCHARGED = (RequestInvalid, PayerBlocked, LimitReached, SettlementFailed)
 """After these no money has moved for certain. Others may come while, or after, a payment settles (I7)."""
 
 _INTERNAL = 500
-_FINAL_ACTIONS = frozenset({"abandon", "change_request"})
+_FINAL_ACTIONS = frozenset({RetryAction.ABANDON, RetryAction.CHANGE_REQUEST})
 
 
 async def on_error(_request: Request, exc: Exception) -> Response:
