@@ -6,9 +6,9 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 
 COPY requirements requirements
-RUN pip install --require-hashes -r requirements/build.lock \
+RUN pip install --require-hashes --no-deps -r requirements/build.lock \
  && python -m venv /opt/phoneagent \
- && /opt/phoneagent/bin/pip install --require-hashes -r requirements/runtime.lock
+ && /opt/phoneagent/bin/pip install --require-hashes --no-deps -r requirements/runtime.lock
 
 COPY LICENSE README.md pyproject.toml ./
 COPY phoneagent phoneagent
