@@ -26,6 +26,7 @@ from phoneagent.providers.smsactivate import SMSFAST, SmsActivateProvider
 from phoneagent.services.deliver import Deliver
 from phoneagent.services.limit import WaiterCaps, Waiters
 from phoneagent.services.shelf import Shelf
+from phoneagent.services.sweep import Sweep
 from phoneagent.settings import Settings
 from phoneagent.store.activations import RedisActivations
 from phoneagent.store.catalogues import RedisCatalogues
@@ -77,6 +78,11 @@ class Engine:
     deliver: Deliver
     ids: Ids = field(default_factory=RandomIds)
 
+    @property
+    def sweep(self) -> Sweep:
+        """Return what makes up for lost wake-ups."""
+        return Sweep(self.rentals, self.wakeups)
+
     def stop_waiting(self) -> None:
         """Let nobody in any more, and everybody who waits answer now."""
         self.deliver.draining.begin()
@@ -107,6 +113,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
         listeners = [
             asyncio.create_task(engine.wakeups.run()),
             asyncio.create_task(engine.shelf.follow()),
+            asyncio.create_task(engine.sweep.run()),
             asyncio.create_task(engine.clock.follow(engine.wakeups)),
         ]
         try:

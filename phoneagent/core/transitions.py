@@ -46,6 +46,16 @@ class Activation:
     cost_atomic: int | None
 
 
+def joined(first: Change, second: Change) -> Change:
+    """Two changes, one after the other with nothing done between them, as one that is written whole or not at all."""
+    return replace(
+        second,
+        events=first.events + second.events,
+        ledger=first.ledger + second.ledger,
+        blocked_for=second.blocked_for or first.blocked_for,
+    )
+
+
 def verified(rental: Rental, now_ms: int) -> Change:
     """The facilitator accepted the payment: it is held."""
     if rental.state is not RentalState.CREATED:
@@ -111,8 +121,7 @@ def not_bought(rental: Rental, evidence: str) -> Change:
 def purchase_refused(rental: Rental, evidence: str, code: str, detail: str, now_ms: int) -> Change:
     """The provider definitely refused the purchase: the order never was, and the rental ends unused."""
     gone = not_bought(rental, evidence)
-    ended = released_unbought(gone.rental, code, detail, now_ms)
-    return replace(ended, events=gone.events + ended.events)
+    return joined(gone, released_unbought(gone.rental, code, detail, now_ms))
 
 
 def purchase_unknown(rental: Rental) -> Change:

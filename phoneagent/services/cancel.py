@@ -66,13 +66,13 @@ class Cancel:
         now_ms = self._clock.now_ms()
         match shown:
             case Received(messages):
-                await work.write(transitions.sms_seen(work.rental, messages, now_ms))
+                await work.write_last(transitions.sms_seen(work.rental, messages, now_ms))
                 raise NotNow("already_received", "an SMS has arrived; read it with GET /sms")
             case Closed(raw):
-                return await work.write(transitions.closed_by_provider(work.rental, raw, now_ms))
+                return await work.write_last(transitions.closed_by_provider(work.rental, raw, now_ms))
             case Waiting():
                 cancel_at_ms = earliest_cancel_ms(order, provider, now_ms)
-                return await work.write(transitions.cancelled_by_client(work.rental, cancel_at_ms, now_ms))
+                return await work.write_last(transitions.cancelled_by_client(work.rental, cancel_at_ms, now_ms))
             case _:
                 assert_never(shown)
 

@@ -28,6 +28,7 @@ from phoneagent.core.ports import (
     VerifyRefused,
 )
 from phoneagent.core.rental import Product, Rental, RentalState, RentRequest
+from phoneagent.core.transitions import Change
 from phoneagent.services.work import Work
 
 STALE_TRIES = 3
@@ -131,18 +132,19 @@ class Claims:
             mode=wish.mode,
         )
 
-    async def verify(self, work: Work, now_ms: int) -> None:
-        """Have the facilitator judge a created rental: it becomes `paid`, or is released and PaymentRefused raised.
+    async def verify(self, work: Work, now_ms: int) -> Change:
+        """Have the facilitator judge a created rental; return the change that holds its payment, not yet written.
 
-        Raises Unavailable when there is no verdict; the rental stays `created` for the next try.
+        A refused one is released and PaymentRefused raised. Raises Unavailable when there is no verdict; the rental
+        stays `created` for the next try.
         """
         answer = await self._facilitator.verify(work.rental.payment)
         match answer:
             case Verified():
-                await work.write(transitions.verified(work.rental, now_ms))
+                return transitions.verified(work.rental, now_ms)
             case VerifyRefused(reason):
                 change = transitions.released_unbought(work.rental, "verification_refused", reason, now_ms)
-                await work.write(change)
+                await work.write_last(change)
                 raise PaymentRefused("verification_refused", reason)
 
 

@@ -60,7 +60,7 @@ class Close:
                 await self._step(work, order, provider)
             except Unavailable as exc:
                 logger.warning("order not closed yet", extra={"rental_id": work.rental.id, "detail": exc.detail})
-                await work.write(transitions.close_later(work.rental, self._clock.now_ms() + FAULT_RETRY_MS))
+                await work.write_last(transitions.close_later(work.rental, self._clock.now_ms() + FAULT_RETRY_MS))
 
     async def _step(self, work: Work, order: Order, provider: Provider) -> None:
         now_ms = self._clock.now_ms()
@@ -70,12 +70,14 @@ class Close:
             case OrderState.SUSPECT:
                 await self._watch(work, order, provider)
             case OrderState.BOUGHT if work.rental.is_final:
-                await work.write(transitions.cancelling(work.rental, earliest_cancel_ms(order, provider, now_ms)))
+                await work.write_last(transitions.cancelling(work.rental, earliest_cancel_ms(order, provider, now_ms)))
             case OrderState.CANCELLING:
                 await self._cancel(work, order, provider)
             case OrderState.CODED if work.rental.is_final:
                 word = await provider.finish(order.activation_id or "")
-                await work.write(transitions.order_ended(work.rental, OrderState.FINISHED, word, self._clock.now_ms()))
+                await work.write_last(
+                    transitions.order_ended(work.rental, OrderState.FINISHED, word, self._clock.now_ms())
+                )
             case _:
                 logger.error("nothing to close", extra={"rental_id": work.rental.id, "order": order.state.value})
 
@@ -84,7 +86,7 @@ class Close:
         activation = await self._activations.claimed_by(order.provider, work.rental.id)
         if activation is None:
             return False
-        await work.write(transitions.attached(work.rental, activation, self._clock.now_ms()))
+        await work.write_last(transitions.attached(work.rental, activation, self._clock.now_ms()))
         return True
 
     async def _find(self, work: Work, order: Order, provider: Provider) -> None:
@@ -97,16 +99,16 @@ class Close:
         now_ms = self._clock.now_ms()
         if order.state is OrderState.INTENT:
             await work.write(transitions.purchase_unknown(work.rental))
-        await work.write(transitions.purchase_suspect(work.rental, now_ms + SUSPECT_LOOK_MS, now_ms))
+        await work.write_last(transitions.purchase_suspect(work.rental, now_ms + SUSPECT_LOOK_MS, now_ms))
 
     async def _adopt(self, work: Work, order: Order, provider: Provider) -> None:
         """Take an unmatched activation of the same country and service; without one the purchase never was."""
         candidates = await provider.find_unclaimed(_purchase(work.rental), order.intent_at_ms)
         for activation in candidates:
             if await self._activations.claim(order.provider, activation, work.rental.id) == work.rental.id:
-                await work.write(transitions.attached(work.rental, activation, self._clock.now_ms()))
+                await work.write_last(transitions.attached(work.rental, activation, self._clock.now_ms()))
                 return
-        await work.write(transitions.not_bought(work.rental, "absent from the provider's list"))
+        await work.write_last(transitions.not_bought(work.rental, "absent from the provider's list"))
 
     async def _watch(self, work: Work, order: Order, provider: Provider) -> None:
         """Wait out the refund window of a purchase that cannot be proven either way."""
@@ -115,9 +117,9 @@ class Close:
         now_ms, ends_ms = self._clock.now_ms(), order.intent_at_ms + provider.traits.refund_window_ms
         if now_ms >= ends_ms:
             word = "refund window over"
-            await work.write(transitions.order_ended(work.rental, OrderState.REFUNDED, word, now_ms))
+            await work.write_last(transitions.order_ended(work.rental, OrderState.REFUNDED, word, now_ms))
             return
-        await work.write(transitions.close_later(work.rental, min(now_ms + SUSPECT_LOOK_MS, ends_ms)))
+        await work.write_last(transitions.close_later(work.rental, min(now_ms + SUSPECT_LOOK_MS, ends_ms)))
 
     async def _cancel(self, work: Work, order: Order, provider: Provider) -> None:
         activation_id = order.activation_id or ""
@@ -125,11 +127,11 @@ class Close:
         now_ms = self._clock.now_ms()
         match said:
             case CancelDone(raw):
-                await work.write(transitions.order_ended(work.rental, OrderState.CANCELLED, raw, now_ms))
+                await work.write_last(transitions.order_ended(work.rental, OrderState.CANCELLED, raw, now_ms))
             case CancelTooEarly(retry_after_ms):
-                await work.write(transitions.close_later(work.rental, now_ms + retry_after_ms))
+                await work.write_last(transitions.close_later(work.rental, now_ms + retry_after_ms))
             case CancelHasCode():
-                await work.write(await self._late_sms(work, provider, activation_id))
+                await work.write_last(await self._late_sms(work, provider, activation_id))
 
     async def _late_sms(self, work: Work, provider: Provider, activation_id: str) -> Change:
         """An SMS came before the cancel: stored and written off, then the order is finished."""

@@ -5,6 +5,8 @@ It must never show a sealed SMS, and never tell an unknown rental from a wrong t
 
 from __future__ import annotations
 
+from enum import Enum
+
 from phoneagent.core.errors import Gone, NotFound
 from phoneagent.core.ports import Clock, Rentals, Wakeups, Watch
 from phoneagent.core.rental import Product, Rental
@@ -13,8 +15,12 @@ from phoneagent.services.draining import Draining
 from phoneagent.services.limit import WaiterCaps, Waiters
 
 LONGEST_WAIT_S = 25
-REREAD_S = 5.0
-"""A waiter reads again this often even without a wake-up (ARCHITECTURE §4.10)."""
+
+
+class Silence(Enum):
+    """An answer of its own beside a rental: nothing came while somebody waited."""
+
+    STILL = "still"
 
 
 class Deliver:
@@ -57,17 +63,19 @@ class Deliver:
             raise NotFound
         return rental
 
-    async def sms(self, rental_id: str, token: str, wait_s: int, caller: str | None = None) -> Rental:
-        """Return the rental once it has a revealed SMS, has ended, or after ``wait_s`` seconds (at most 25).
+    async def sms(self, rental_id: str, token: str, wait_s: int, caller: str | None = None) -> Rental | Silence:
+        """Return the rental once it has a revealed SMS or has ended; silence after ``wait_s`` seconds (at most 25).
 
-        ``caller`` is the address whose waiting requests are counted. Raises NotFound, Gone past the retention,
-        CallerLimited when too many wait already, Unavailable.
+        Whoever does not wait is shown the rental as it is. A wake-up that was lost is made up for by `sweep`, so a wait
+        that nothing interrupts reads once. ``caller`` is the address whose waiting requests are counted. Raises
+        NotFound, Gone past the retention, CallerLimited when too many wait already, Unavailable.
         """
         deadline_s = self._clock.monotonic_s() + min(wait_s, LONGEST_WAIT_S)
         async with self._wakeups.watch(rental_id) as watch:  # before the first read, or what comes after it is missed
             rental = _check_kept(await self.authorized(rental_id, token))
             if wait_s <= 0 or self._is_told_now(rental):
                 return rental
+            watch.has_read(rental.rev)
             del rental  # whoever waits keeps nothing but its place
             self.waiters.sit(caller, rental_id)
             try:
@@ -75,14 +83,14 @@ class Deliver:
             finally:
                 self.waiters.rise(caller, rental_id)
 
-    async def _waited(self, watch: Watch, rental_id: str, deadline_s: float) -> Rental:
-        while True:
-            left_s = deadline_s - self._clock.monotonic_s()
-            await watch.wait(max(0.0, min(left_s, REREAD_S)))
+    async def _waited(self, watch: Watch, rental_id: str, deadline_s: float) -> Rental | Silence:
+        while await watch.wait(max(0.0, deadline_s - self._clock.monotonic_s())):
             rental = _check_kept(await self.status(rental_id))
-            if self._clock.monotonic_s() >= deadline_s or self._is_told_now(rental):
+            if self._is_told_now(rental):
                 return rental
+            watch.has_read(rental.rev)
             del rental
+        return Silence.STILL
 
     def _is_told_now(self, rental: Rental) -> bool:
         return _is_over(rental) or self.draining.has_begun

@@ -32,7 +32,7 @@ class Expire:
             if rental.state is not RentalState.ACTIVE or rental.was_sent or order is None or not is_over:
                 return
             cancel_at_ms = earliest_cancel_ms(order, self._providers[order.provider], now_ms)
-            await work.write(transitions.expired(rental, cancel_at_ms, now_ms))
+            await work.write_last(transitions.expired(rental, cancel_at_ms, now_ms))
 
 
 class Abandon:
@@ -50,7 +50,7 @@ class Abandon:
                 change = transitions.released_unbought(
                     work.rental, "retry_same_payment", "the request was abandoned", self._clock.now_ms()
                 )
-                await work.write(change)
+                await work.write_last(change)
 
 
 class Retain:
@@ -64,4 +64,4 @@ class Retain:
         """Run one due retain job."""
         async with working(self._rentals, leased) as work:
             if work.rental.is_final and not work.rental.is_retired:
-                await work.write(transitions.retired(work.rental))
+                await work.write_last(transitions.retired(work.rental))

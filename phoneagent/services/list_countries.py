@@ -102,7 +102,7 @@ class ListCountries:
         if work.rental.is_final:
             return
         if work.rental.state is RentalState.CREATED:
-            await self._claims.verify(work, self._clock.now_ms())
+            await work.write(await self._claims.verify(work, self._clock.now_ms()))
         rental = work.rental
         if rental.was_sent:
             rental = await self._settle.reconcile(work)

@@ -54,7 +54,7 @@ class Receive:
                 shown = await provider.status(order.activation_id or "")
             except Unavailable as exc:
                 logger.warning("status not understood", extra={"rental_id": work.rental.id, "detail": exc.detail})
-                await work.write(transitions.poll_again(work.rental, self._clock.now_ms() + self._pace.fault_ms))
+                await work.write_last(transitions.poll_again(work.rental, self._clock.now_ms() + self._pace.fault_ms))
                 return
             await self._take_in(work, shown, provider, asked_at_ms)
 
@@ -63,17 +63,17 @@ class Receive:
         rental = work.rental
         match shown:
             case Received(messages):
-                await work.write(transitions.sms_seen(rental, messages, now_ms))
+                await work.write_last(transitions.sms_seen(rental, messages, now_ms))
                 logger.info("sms stored", extra={"rental_id": rental.id})
             case Closed(raw):
                 closed_ms = await self._rentals.now_ms()
-                await work.write(transitions.closed_by_provider(rental, raw, closed_ms))
+                await work.write_last(transitions.closed_by_provider(rental, raw, closed_ms))
             case Waiting():
                 if rental.expires_at_ms is not None and asked_at_ms >= rental.expires_at_ms:
                     cancel_at_ms = earliest_cancel_ms(rental.order, provider, now_ms)
-                    await work.write(transitions.expired(rental, cancel_at_ms, now_ms))
+                    await work.write_last(transitions.expired(rental, cancel_at_ms, now_ms))
                 else:
-                    await work.write(transitions.poll_again(rental, self._next_ms(rental, now_ms)))
+                    await work.write_last(transitions.poll_again(rental, self._next_ms(rental, now_ms)))
             case _:
                 assert_never(shown)
 

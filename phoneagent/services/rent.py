@@ -5,6 +5,7 @@ The same payment with the same request leads to the same rental however often it
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -29,6 +30,7 @@ from phoneagent.core.ports import (
     Bought,
     Claimed,
     Clock,
+    Leased,
     OutOfStock,
     Provider,
     Purchase,
@@ -37,11 +39,11 @@ from phoneagent.core.ports import (
     Rentals,
 )
 from phoneagent.core.rental import Product, Rental, RentalState, RentRequest
-from phoneagent.core.transitions import Activation
+from phoneagent.core.transitions import Activation, Change
 from phoneagent.services.claim import Claims, Wish
 from phoneagent.services.replay import Replay
 from phoneagent.services.shelf import Shelf
-from phoneagent.services.work import Work, working_for_client
+from phoneagent.services.work import Work, working
 
 logger = logging.getLogger(__name__)
 
@@ -98,9 +100,17 @@ class Rent:
             case AlreadyClaimed(rental):
                 return await self._replay(rental.id, payment, self._decided, self._take_over)
             case Claimed(leased):
-                async with working_for_client(self._rentals, leased) as work:
-                    await self._go_on(work)
-                return self._answer(work.rental)
+                return await self._first(leased, payment)
+
+    async def _first(self, leased: Leased, payment: Payment) -> Rental:
+        """Work on what this request has claimed; when another process overtakes us, its answer is ours too."""
+        try:
+            async with working(self._rentals, leased) as work:
+                await self._go_on(work)
+        except LeaseLost:
+            logger.warning("overtaken", extra={"rental_id": leased.rental.id})
+            return await self._replay(leased.rental.id, payment, self._decided, self._take_over)
+        return self._answer(work.rental)
 
     def _answer(self, rental: Rental) -> Rental:
         try:
@@ -131,9 +141,10 @@ class Rent:
         leased = await self._rentals.take(rental.id)
         if leased is None:
             return
-        async with working_for_client(self._rentals, leased) as work:
-            if work.rental.is_undecided:
-                await self._go_on(work)
+        with contextlib.suppress(LeaseLost):  # overtaken ourselves: the next reading shows by what
+            async with working(self._rentals, leased) as work:
+                if work.rental.is_undecided:
+                    await self._go_on(work)
 
     async def _has_next_step(self, rental: Rental) -> bool:
         order = rental.order
@@ -143,24 +154,28 @@ class Rent:
 
     async def _go_on(self, work: Work) -> None:
         """Carry an undecided rental on from its recorded state, under our lease."""
-        if work.rental.state is RentalState.CREATED:
-            await self._claims.verify(work, self._clock.now_ms())
         order = work.rental.order
         if order is None or order.state is OrderState.NONE:
-            await self._buy(work)
+            await self._buy(work, await self._held(work))
             return
         activation = await self._activations.claimed_by(order.provider, work.rental.id)
         if activation is not None:
-            await work.write(transitions.attached(work.rental, activation, self._clock.now_ms()))
+            await work.write_last(transitions.attached(work.rental, activation, self._clock.now_ms()))
 
-    async def _buy(self, work: Work) -> None:
+    async def _held(self, work: Work) -> Change:
+        """Return the change that holds the payment, an empty one if it is held: it is written with the intent."""
+        if work.rental.state is RentalState.CREATED:
+            return await self._claims.verify(work, self._clock.now_ms())
+        return Change(work.rental)
+
+    async def _buy(self, work: Work, held: Change) -> None:
         provider = next(iter(self._providers.values()))
         purchase = self._purchase(work.rental)
         now_ms = self._clock.now_ms()
         await self._check_still_lasts(work, now_ms)
         started_s = self._clock.monotonic_s()
-        intent = transitions.intended(work.rental, provider.traits.name, provider.traits.purchase_timeout_ms, now_ms)
-        await work.write(intent)
+        intent = transitions.intended(held.rental, provider.traits.name, provider.traits.purchase_timeout_ms, now_ms)
+        await work.write(transitions.joined(held, intent))
         if self._clock.monotonic_s() - started_s > INTENT_SENDABLE_S:
             await self._give_up(work, "never_sent", "retry_same_payment", "the purchase was not sent in time")
             return
@@ -191,7 +206,7 @@ class Rent:
         try:
             check_lasts(work.rental.payment.authorization, lasts_s, now_ms // 1000)
         except PaymentRefused as refusal:
-            await work.write(transitions.released_unbought(work.rental, refusal.code, refusal.detail, now_ms))
+            await work.write_last(transitions.released_unbought(work.rental, refusal.code, refusal.detail, now_ms))
             raise
 
     async def _attach(self, work: Work, provider: Provider, activation: Activation) -> None:
@@ -201,32 +216,32 @@ class Rent:
             await self._leave_unknown(work, provider)
             return
         try:
-            await work.write(transitions.attached(work.rental, activation, self._clock.now_ms()))
+            await work.write_last(transitions.attached(work.rental, activation, self._clock.now_ms()))
         except LeaseLost:
             logger.warning("attach came too late", extra={"rental_id": work.rental.id})
             await self._attach_anew(work.rental.id, activation)
-            raise Unavailable("retry_same_payment") from None
+            raise
 
     async def _attach_anew(self, rental_id: str, activation: Activation) -> None:
         """Hand a number to the record that has moved on; if that is busy, its next job finds the slot claim."""
         leased = await self._rentals.take(rental_id)
         if leased is None:
             return
-        async with working_for_client(self._rentals, leased) as work:
+        async with working(self._rentals, leased) as work:
             order = work.rental.order
             if order is not None and order.activation_id is None and not order.is_final:
-                await work.write(transitions.attached(work.rental, activation, self._clock.now_ms()))
+                await work.write_last(transitions.attached(work.rental, activation, self._clock.now_ms()))
 
     async def _give_up(self, work: Work, evidence: str, code: str, detail: str) -> None:
         change = transitions.purchase_refused(work.rental, evidence, code, detail, self._clock.now_ms())
-        await work.write(change)
+        await work.write_last(change)
 
     async def _leave_unknown(self, work: Work, provider: Provider) -> None:
         if provider.traits.can_list_activations:
-            await work.write(transitions.purchase_unknown(work.rental))
+            await work.write_last(transitions.purchase_unknown(work.rental))
             raise Unavailable("retry_same_payment", "the provider did not answer; send the same payment again")
         now_ms = self._clock.now_ms()
-        await work.write(transitions.purchase_suspect(work.rental, now_ms + SUSPECT_LOOK_MS, now_ms))
+        await work.write_last(transitions.purchase_suspect(work.rental, now_ms + SUSPECT_LOOK_MS, now_ms))
 
 
 def answer(rental: Rental) -> Rental:

@@ -55,7 +55,7 @@ class Settle:
             if _may_send(work.rental, self._clock.now_ms()):
                 await self.send(work)
             elif work.rental.sealed() and not work.rental.was_sent:
-                await work.write(transitions.settle_missed(work.rental))
+                await work.write_last(transitions.settle_missed(work.rental))
 
     async def reconcile(self, work: Work) -> Rental:
         """Ask the chain what became of a settle call; leave the hold unknown when it cannot tell."""
@@ -90,7 +90,7 @@ class Settle:
         now_ms = self._clock.now_ms()
         match proof:
             case Paid(tx_hash, block):
-                await work.write(transitions.settled(work.rental, tx_hash, block, now_ms))
+                await work.write_last(transitions.settled(work.rental, tx_hash, block, now_ms))
                 logger.info("hold settled", extra={"rental_id": work.rental.id, "tx_hash": tx_hash})
             case Dead():
                 await self._reject(work, proof, now_ms)
@@ -106,7 +106,7 @@ class Settle:
         change = transitions.rejected(
             work.rental, proof.reason.value, proof.block, now_ms, payer_is_to_blame=is_to_blame
         )
-        await work.write(change)
+        await work.write_last(change)
         logger.warning("hold rejected", extra={"rental_id": work.rental.id, "reason": proof.reason.value})
 
     async def _leave_open(self, work: Work, said: SettleAnswer) -> None:

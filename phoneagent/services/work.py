@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
 
 from phoneagent.core.errors import LeaseLost, Unavailable
 from phoneagent.core.ports import Lease, Leased, Rentals, Wakeups
@@ -22,7 +23,7 @@ RENEW_EVERY_S = 3.0
 
 
 class Work:
-    """One leased rental; ``rental`` is always the record as last written."""
+    """One leased rental; ``rental`` is always the record as we last wrote it."""
 
     def __init__(self, rentals: Rentals, leased: Leased) -> None:
         """Start from what was read when the lease was taken."""
@@ -30,18 +31,30 @@ class Work:
         self.lease = leased.lease
         self.rental: Rental = leased.rental
         self.was_written = False
+        self.is_given_back = False
 
     async def write(self, change: Change) -> Rental:
         """Commit a change. A cancellation waits for the outcome first. Raises LeaseLost, Unavailable."""
-        writing = asyncio.ensure_future(self._rentals.commit(self.lease, self.rental, change))
-        try:
-            self.rental = await asyncio.shield(writing)
-            self.was_written = True
-        except asyncio.CancelledError:
-            if not writing.cancelled():
-                await asyncio.wait([writing])
-            raise
+        self.rental = await _to_its_end(self._rentals.commit(self.lease, self.rental, change))
+        self.was_written = True
         return self.rental
+
+    async def write_last(self, change: Change) -> Rental:
+        """Commit the last change of this work and give the lease back with it; nothing may be written after it."""
+        self.rental = await _to_its_end(self._rentals.commit_last(self.lease, self.rental, change))
+        self.is_given_back = True
+        return self.rental
+
+
+async def _to_its_end(write: Coroutine[Any, Any, Rental]) -> Rental:
+    """Return what a write returns; when we are cancelled it is waited for all the same."""
+    writing = asyncio.ensure_future(write)
+    try:
+        return await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        if not writing.cancelled():
+            await asyncio.wait([writing])
+        raise
 
 
 async def take_soon(rentals: Rentals, wakeups: Wakeups, rental_id: str, timeout_s: float) -> Leased | None:
@@ -66,8 +79,9 @@ async def working(rentals: Rentals, leased: Leased) -> AsyncIterator[Work]:
     finally:
         keeper.cancel()
         await asyncio.wait([keeper])
-        with contextlib.suppress(Unavailable, LeaseLost):
-            await asyncio.shield(rentals.drop(work.lease, work.rental if work.was_written else None))
+        if not work.is_given_back:
+            with contextlib.suppress(Unavailable, LeaseLost):
+                await asyncio.shield(rentals.drop(work.lease, work.rental if work.was_written else None))
 
 
 @contextlib.asynccontextmanager

@@ -6,8 +6,9 @@ It must never drop a field: encode and decode are inverse, by test.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from typing import Any
 
 from phoneagent.core.catalog import Mode
 from phoneagent.core.events import Event, LedgerEntry
@@ -20,9 +21,43 @@ from phoneagent.core.transitions import Activation
 LEASE_FIELDS = frozenset({"lease_fence", "lease_until"})
 
 
+Fields = dict[str, object | None]
+
+
 def encode(rental: Rental) -> dict[str, str]:
     """Return the record's fields; None becomes an absent field."""
-    fields: dict[str, object | None] = {
+    fields = _own_fields(rental)
+    for name, part in _PARTS.items():
+        fields |= part(getattr(rental, name))
+    return _texts(fields)
+
+
+def difference(before: Rental, after: Rental) -> tuple[list[str], list[str]]:
+    """Return what turns one record into the next: fields to set, each followed by its value, and fields to delete.
+
+    A commit changes little: parts that are the very same value are not encoded again.
+    """
+    old, new = _own_fields(before), _own_fields(after)
+    for name, part in _PARTS.items():
+        was, becomes = getattr(before, name), getattr(after, name)
+        if was is not becomes:
+            old |= part(was)
+            new |= part(becomes)
+    changed = {name: value for name, value in new.items() if value is not None and value != old.get(name)}
+    written = [text for field in _texts(changed).items() for text in field]
+    return written, [name for name, value in old.items() if value is not None and new.get(name) is None]
+
+
+def _texts(fields: Fields) -> dict[str, str]:
+    return {
+        name: str(value) if isinstance(value, int) else storable(str(value))
+        for name, value in fields.items()
+        if value is not None
+    }
+
+
+def _own_fields(rental: Rental) -> Fields:
+    return {
         "id": rental.id,
         "rev": rental.rev,
         "product": rental.product.value,
@@ -32,9 +67,7 @@ def encode(rental: Rental) -> dict[str, str]:
         "created_at_ms": rental.created_at_ms,
         "claim_block": rental.claim_block,
         "mode": rental.mode and rental.mode.value,
-        "request": rental.request and json.dumps(asdict(rental.request), separators=(",", ":")),
         "expires_at_ms": rental.expires_at_ms,
-        "messages": _messages_text(rental.messages),
         "release_code": rental.release_code,
         "release_detail": rental.release_detail,
         "claim_is_free": 1 if rental.claim_is_free else None,
@@ -43,11 +76,7 @@ def encode(rental: Rental) -> dict[str, str]:
         "close_at_ms": rental.close_at_ms,
         "ended_at_ms": rental.ended_at_ms,
         "is_retired": 1 if rental.is_retired else None,
-        **_payment_fields(rental.payment),
-        **_hold_fields(rental.hold),
-        **_order_fields(rental.order),
     }
-    return {name: storable(str(value)) for name, value in fields.items() if value is not None}
 
 
 def storable(text: str) -> str:
@@ -124,7 +153,11 @@ def _int(fields: Mapping[str, str], name: str) -> int | None:
     return None if value is None else int(value)
 
 
-def _payment_fields(payment: Payment) -> dict[str, object | None]:
+def _request_fields(request: RentRequest | None) -> Fields:
+    return {"request": request and _text(asdict(request))}
+
+
+def _payment_fields(payment: Payment) -> Fields:
     auth = payment.authorization
     return {
         "pay_version": payment.version,
@@ -165,7 +198,7 @@ def _payment(fields: Mapping[str, str]) -> Payment:
     )
 
 
-def _hold_fields(hold: Hold | None) -> dict[str, object | None]:
+def _hold_fields(hold: Hold | None) -> Fields:
     if hold is None:
         return {}
     return {
@@ -193,7 +226,7 @@ def _hold(fields: Mapping[str, str]) -> Hold | None:
     )
 
 
-def _order_fields(order: Order | None) -> dict[str, object | None]:
+def _order_fields(order: Order | None) -> Fields:
     if order is None:
         return {}
     return {
@@ -223,10 +256,20 @@ def _order(fields: Mapping[str, str]) -> Order | None:
     )
 
 
-def _messages_text(messages: tuple[Message, ...]) -> str | None:
-    return _text([asdict(message) for message in messages]) if messages else None
+def _messages_fields(messages: tuple[Message, ...]) -> Fields:
+    return {"messages": _text([asdict(message) for message in messages]) if messages else None}
 
 
 def _messages(text: str | None) -> tuple[Message, ...]:
     rows = json.loads(text) if text else []
     return tuple(Message(**{**row, "state": MessageState(row["state"])}) for row in rows)
+
+
+_PARTS: Mapping[str, Callable[[Any], Fields]] = {
+    "payment": _payment_fields,
+    "request": _request_fields,
+    "hold": _hold_fields,
+    "order": _order_fields,
+    "messages": _messages_fields,
+}
+"""The parts of a record that are values of their own, and how each becomes fields."""

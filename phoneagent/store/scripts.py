@@ -23,7 +23,7 @@ _NAMES = (
     "drop",
     "commit",
     "lease_due",
-    "due_in",
+    "revisions",
     "claim_activation",
     "publish_catalogue",
     "now",

@@ -27,12 +27,17 @@ LISTEN_SLICE_S = 2.0
 class Ear:
     """One watcher: the `Watch` port. One task waits on it; thousands of them sleep here, so it is made small."""
 
-    __slots__ = ("_alarm", "_has_rung")
+    __slots__ = ("_alarm", "_has_rung", "revision")
 
     def __init__(self) -> None:
         """Nothing has happened yet."""
         self._has_rung = False
         self._alarm: asyncio.Future[None] | None = None
+        self.revision: int | None = None
+
+    def has_read(self, revision: int) -> None:
+        """See the port."""
+        self.revision = revision
 
     def ring(self) -> None:
         """Note that something happened."""
@@ -80,9 +85,18 @@ class RedisWakeups:
                 del self._ears[topic]
 
     def ring(self, topic: str) -> None:
-        """Wake the watchers of a topic in this process."""
+        """See the port."""
         for ear in self._ears.get(topic, ()):
             ear.ring()
+
+    def revisions_read(self) -> dict[str, int]:
+        """See the port."""
+        read: dict[str, int] = {}
+        for topic, ears in self._ears.items():
+            known = [ear.revision for ear in ears if ear.revision is not None]
+            if known:
+                read[topic] = min(known)
+        return read
 
     def ring_all(self) -> None:
         """Wake every watcher in this process: something may have been missed."""

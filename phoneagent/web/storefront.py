@@ -18,7 +18,7 @@ from phoneagent.core.errors import CallerLimited, PaymentRefused, RequestInvalid
 from phoneagent.core.rental import Rental
 from phoneagent.paywall import Till
 from phoneagent.services.cancel import Cancel
-from phoneagent.services.deliver import LONGEST_WAIT_S, Deliver
+from phoneagent.services.deliver import LONGEST_WAIT_S, Deliver, Silence
 from phoneagent.services.limit import CallerLimits
 from phoneagent.services.list_countries import ListCountries
 from phoneagent.services.rent import Rent, shows_token
@@ -91,9 +91,11 @@ class Storefront:
         rental = await (unless_gone(request.scope, request.receive, shown) if wait_s else shown)
         if rental is None:
             return Response(status_code=204)
-        revealed = rental.revealed()
+        revealed = () if isinstance(rental, Silence) else rental.revealed()
         body = models.sms_body(revealed)
-        return self._with_receipt(body, rental) if revealed else JSONResponse(body, headers=NO_STORE)
+        if isinstance(rental, Silence) or not revealed:
+            return JSONResponse(body, headers=NO_STORE)
+        return self._with_receipt(body, rental)
 
     async def get_rental(self, request: Request) -> Response:
         """Show a rental's status."""

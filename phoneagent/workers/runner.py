@@ -68,20 +68,18 @@ class Runner:
             await asyncio.wait(self._running, timeout=self._longest_sleep_s, return_when=asyncio.FIRST_COMPLETED)
             return 0
         try:
-            leased = await self._rentals.lease_due(self._job, free)
-            for one in leased:
-                self._start(one)
-            if leased:
-                return 0
-            due_in_ms = await self._rentals.due_in_ms(self._job)
+            due = await self._rentals.lease_due(self._job, free)
         except Unavailable:
             logger.warning("no work could be leased", extra={"job": self._job.value})
             return STORE_AWAY_S
         except Exception:
             logger.exception("no work could be leased", extra={"job": self._job.value})
             return STORE_AWAY_S
-        longest_s = self._longest_sleep_s
-        return longest_s if due_in_ms is None else min(max(due_in_ms, 1) / 1000, longest_s)
+        for one in due.leased:
+            self._start(one)
+        if due.next_in_ms is None:
+            return self._longest_sleep_s
+        return min(due.next_in_ms / 1000, self._longest_sleep_s)
 
     async def _cut(self) -> None:
         """Cancel what still runs, and wait until each has made the write it had begun and given its lease back."""

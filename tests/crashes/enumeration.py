@@ -43,7 +43,7 @@ def forgotten(points: Iterable[CrashPoint]) -> set[str]:
     """Calls and transitions of the service that no given crash point touches."""
     seen = steps_of(points)
     called = {step.split(" ")[0] for step in seen}
-    written = {step.removeprefix("rentals.commit ") for step in seen if step.startswith("rentals.commit ")}
+    written = {step.split(" ")[1] for step in seen if step.startswith(("rentals.commit ", "rentals.commit_last "))}
     missing = {name for name in calls() if name not in called | TIME_DRIVEN}
     missing |= {f"transitions.{name}" for name in verbs() if name not in written}
     return missing - UNUSED

@@ -14,6 +14,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from phoneagent.core import ports, transitions
+from phoneagent.core.ports import Due
 from phoneagent.core.transitions import Change
 from phoneagent.facilitators import HttpFacilitator, RpcChain
 from phoneagent.providers.smsactivate import SmsActivateProvider
@@ -32,12 +33,15 @@ ADAPTERS: dict[type, type] = {
 }
 """Every port that reaches out of the process, with the adapter under test."""
 
-TIME_DRIVEN = frozenset({"rentals.renew", "rentals.due_in_ms"})
+TIME_DRIVEN = frozenset({"rentals.renew", "rentals.revisions"})
 """Passed as often as time allows; a process that dies there dies between two of its other steps."""
 
 UNUSED = frozenset({"provider.find_unclaimed", "transitions.not_bought", "transitions.cancelling"})
 """The host of these tests has no list of activations; and only a process that slept brings a number too late, which is
 a story of the pauses."""
+
+OF_A_VERB = frozenset({"rentals.commit", "rentals.commit_last", "rentals.drop"})
+"""Steps that are told apart by what they write."""
 
 _verb: ContextVar[str] = ContextVar("verb", default="nothing")
 """The last transition that this task decided: what its next commit writes."""
@@ -90,7 +94,7 @@ def _watched(step: str, method: Callable[..., Any], switch: Switch) -> Callable[
 
     @wraps(method)
     async def watched(self: object, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  it stands in for every method
-        name = f"{step} {_verb.get()}" if step in {"rentals.commit", "rentals.drop"} else step
+        name = f"{step} {_verb.get()}" if step in OF_A_VERB else step
         switch.reach(Side.BEFORE, name)
         try:
             return await method(self, *args, **kwargs)
@@ -104,11 +108,11 @@ def _watched_lease(step: str, method: Callable[..., Any], switch: Switch) -> Cal
     """Only a lease that was got is a step: asking for one without success is what idle workers do all the time."""
 
     @wraps(method)
-    async def watched(self: object, job: Any, most: int) -> Any:  # noqa: ANN401  as the method it stands in for
-        taken = await method(self, job, most)
-        if taken:
+    async def watched(self: object, job: Any, most: int) -> Due:  # noqa: ANN401  as the method it stands in for
+        due: Due = await method(self, job, most)
+        if due.leased:
             switch.reach(Side.AFTER, f"{step} {job.value}")
-        return taken
+        return due
 
     return watched
 

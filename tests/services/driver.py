@@ -141,10 +141,10 @@ class HookedRentals(RedisRentals):
         self._before = before
         self._after = after
 
-    async def commit(self, lease: Lease, before: Rental, change: Change) -> Rental:
+    async def _commit(self, lease: Lease, before: Rental, change: Change, *, gives_back: bool) -> Rental:
         if self._before is not None:
             await self._before(before, change)
-        written = await super().commit(lease, before, change)
+        written = await super()._commit(lease, before, change, gives_back=gives_back)
         if self._after is not None:
             await self._after(before, change)
         return written

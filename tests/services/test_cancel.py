@@ -19,7 +19,7 @@ from tests.web.harness import Rented, World
 
 async def _waiting_cancel(world: World, rented: Rented, happens: Job) -> tuple[int, dict[str, object]]:
     """A cancel that comes while a job has the rental, and what it is told when the job is done."""
-    (due,) = await world.engine.rentals.lease_due(happens, 1)
+    (due,) = (await world.engine.rentals.lease_due(happens, 1)).leased
     cancelling = asyncio.create_task(world.cancel(rented))
     assert await world.wakeups.arrival() == rented.id
     await world._handlers()[happens](due)
@@ -78,7 +78,7 @@ async def test_a_number_the_host_closed_is_released_without_anything_to_cancel(w
     assert record.state is RentalState.RELEASED
     assert record.order is not None
     assert (record.order.state, record.order.evidence) == (OrderState.REFUNDED, "STATUS_CANCEL")
-    assert await world.engine.rentals.due_in_ms(Job.CLOSE) is None
+    assert await world.due_in_ms(Job.CLOSE) is None
 
 
 async def test_an_sms_that_the_cancels_own_question_finds_is_stored_and_paid(world: World, host: Host) -> None:
@@ -107,7 +107,7 @@ async def test_the_number_of_a_cancelled_rental_is_given_back_as_soon_as_the_hos
 ) -> None:
     young, old = await world.rent(), await world.rent()
     await world.cancel(young)
-    assert await world.engine.rentals.due_in_ms(Job.CLOSE) == 120_000
+    assert await world.due_in_ms(Job.CLOSE) == 120_000
     world.clock.pass_by(119)
     await world.cancel(old)
     assert await world.work(Job.CLOSE) == 0

@@ -165,7 +165,7 @@ async def test_a_list_that_cannot_be_read_proves_nothing(world: World, host: Hos
     world.clock.pass_by(LOOK_S)
     await world.work(Job.CLOSE)
     assert await _order(world, rental_id) is OrderState.UNKNOWN
-    assert await world.engine.rentals.due_in_ms(Job.CLOSE) == 10_000
+    assert await world.due_in_ms(Job.CLOSE) == 10_000
 
 
 async def test_a_suspect_order_is_watched_to_the_end_of_the_refund_window_and_then_refunded(
@@ -176,7 +176,9 @@ async def test_a_suspect_order_is_watched_to_the_end_of_the_refund_window_and_th
         world.clock.at_ms = (await world.record(rental_id)).created_at_ms + second * 1000
         assert await world.work(Job.CLOSE) == 1
     assert await _order(world, rental_id) is OrderState.SUSPECT
-    assert await world.engine.rentals.due_in_ms(Job.CLOSE) == 50_000  # not a minute: the window ends before
+    assert (
+        await world.engine.rentals.lease_due(Job.CLOSE, 0)
+    ).next_in_ms == 50_000  # not a minute: the window ends before
 
     world.clock.pass_by(50)
     await world.work(Job.CLOSE)
@@ -198,11 +200,11 @@ async def test_a_number_found_after_its_rental_was_given_up_is_taken_in_and_give
     await world.work(Job.CLOSE)  # attached, and at once on its way back
     assert await _order(world, rental_id) is OrderState.CANCELLING
     assert host.closing_calls() == []
-    assert await world.engine.rentals.due_in_ms(Job.CLOSE) == 120_000  # the host's early-cancel clock
+    assert await world.due_in_ms(Job.CLOSE) == 120_000  # the host's early-cancel clock
 
     world.clock.pass_by(120)
     await world.work(Job.CLOSE)
-    assert await world.engine.rentals.due_in_ms(Job.CLOSE) == 7_000
+    assert await world.due_in_ms(Job.CLOSE) == 7_000
     world.clock.pass_by(7)
     await world.work(Job.CLOSE)
 
@@ -257,7 +259,7 @@ async def test_a_cancel_refused_for_a_code_that_is_not_shown_yet_is_asked_again(
     world.clock.pass_by(120)
     await world.work(Job.CLOSE)
     assert await _order(world, rented.id) is OrderState.CANCELLING
-    assert await world.engine.rentals.due_in_ms(Job.CLOSE) == 10_000
+    assert await world.due_in_ms(Job.CLOSE) == 10_000
     world.clock.pass_by(10)
     await world.work(Job.CLOSE)
     assert await _order(world, rented.id) is OrderState.CANCELLED
@@ -269,7 +271,7 @@ async def test_a_provider_that_is_away_only_delays_the_end(world: World, host: H
     world.clock.pass_by(120)
     await world.work(Job.CLOSE)
     assert await _order(world, rented.id) is OrderState.CANCELLING
-    assert await world.engine.rentals.due_in_ms(Job.CLOSE) == 10_000
+    assert await world.due_in_ms(Job.CLOSE) == 10_000
     host.is_down = False
     world.clock.pass_by(10)
     await world.work(Job.CLOSE)

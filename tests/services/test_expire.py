@@ -2,27 +2,19 @@
 
 import pytest
 
-from phoneagent.core.errors import Unavailable
+from phoneagent.core import transitions
 from phoneagent.core.hold import HoldState
 from phoneagent.core.order import OrderState
 from phoneagent.core.ports import OutOfStock
-from phoneagent.core.rental import Job, MessageState, Rental, RentalState
-from phoneagent.core.transitions import Change
+from phoneagent.core.rental import Job, MessageState, RentalState
 from phoneagent.services.expire import Abandon, Expire, Retain
-from tests.services.driver import HookedRentals, Host, events, joined, leased, ledger, rental_ids
+from phoneagent.services.work import working
+from tests.services.driver import Host, events, leased, ledger, rental_ids
 from tests.web.fakes import Fault
 from tests.web.harness import BODY, World
 
 HARD_END_S = 1800 - 20
 """20 s before validBefore (ARCHITECTURE §2 "Window")."""
-
-
-def _cut_before_the_intent(world: World) -> World:
-    async def fail(_: Rental, change: Change) -> None:
-        if change.rental.order is not None:
-            raise Unavailable("store_unavailable")
-
-    return joined(world, rentals=HookedRentals(world.engine.rentals, before=fail))
 
 
 async def test_a_rental_whose_provider_is_away_ends_twenty_seconds_before_its_payment_does(
@@ -80,13 +72,13 @@ async def test_a_request_that_nobody_carries_on_for_a_minute_frees_its_payment_f
     world: World, host: Host, state: RentalState
 ) -> None:
     payment = await world.sign()
-    if state is RentalState.CREATED:
-        world.facilitator.is_down = True
-        await world.post_rent(payment)
-        world.facilitator.is_down = False
-    else:
-        await _cut_before_the_intent(world).post_rent(payment)
+    world.facilitator.is_down = True
+    await world.post_rent(payment)
+    world.facilitator.is_down = False
     (rental_id,) = await rental_ids(world)
+    if state is RentalState.PAID:
+        async with working(world.engine.rentals, await leased(world, rental_id)) as work:
+            await work.write_last(transitions.verified(work.rental, world.clock.now_ms()))
     assert (await world.record(rental_id)).state is state
 
     world.clock.pass_by(59.9)

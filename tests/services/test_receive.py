@@ -27,7 +27,7 @@ async def test_a_number_is_asked_about_often_while_it_is_young_and_always_at_the
     world: World, age_s: float, next_ms: int
 ) -> None:
     await _poll(world, await world.rent(), age_s)
-    assert await world.engine.rentals.due_in_ms(Job.POLL) == next_ms
+    assert await world.due_in_ms(Job.POLL) == next_ms
 
 
 async def test_a_question_at_the_end_of_the_window_ends_the_rental(world: World, host: Host) -> None:
@@ -36,7 +36,9 @@ async def test_a_question_at_the_end_of_the_window_ends_the_rental(world: World,
     assert record.state is RentalState.EXPIRED
     assert record.order is not None
     assert record.order.state is OrderState.CANCELLING
-    assert await world.engine.rentals.due_in_ms(Job.CLOSE) == 0  # the early-cancel clock has run long ago
+    assert (
+        await world.engine.rentals.lease_due(Job.CLOSE, 0)
+    ).next_in_ms == 0  # the early-cancel clock has run long ago
     assert host.asked == [("status", "a1")]
     assert await events(world, rented.id) == ["created", "paid", "active", "expired"]
 
@@ -66,7 +68,7 @@ async def test_a_fault_is_no_answer_and_keeps_the_rental_alive_past_its_window(w
     host.is_down = True
     record = await _poll(world, rented, WINDOW_S)
     assert record.state is RentalState.ACTIVE
-    assert await world.engine.rentals.due_in_ms(Job.POLL) == 5_000
+    assert await world.due_in_ms(Job.POLL) == 5_000
     host.is_down = False
     host.receive(rented.number, "came meanwhile")
     assert (await _poll(world, rented, 5)).sealed()[0].text == "came meanwhile"
@@ -91,7 +93,7 @@ async def test_a_number_closed_upstream_after_the_window_is_an_ordinary_expiry(w
     host.on_status = [Closed("STATUS_CANCEL")]
     record = await _poll(world, rented, WINDOW_S)
     assert (record.state, record.release_code) == (RentalState.EXPIRED, None)
-    assert await world.engine.rentals.due_in_ms(Job.CLOSE) is None
+    assert await world.due_in_ms(Job.CLOSE) is None
 
 
 async def test_a_question_that_comes_after_the_sms_or_after_the_end_is_not_asked(world: World, host: Host) -> None:

@@ -52,7 +52,7 @@ class Case:
 
     async def settle_when_due(self) -> Rental:
         """Let time pass until the next try, and run it."""
-        due_in_ms = await self.world.engine.rentals.due_in_ms(Job.SETTLE)
+        due_in_ms = await self.world.due_in_ms(Job.SETTLE)
         assert due_in_ms is not None
         self.world.clock.pass_by(due_in_ms / 1000)
         return await self.settle()
@@ -159,7 +159,7 @@ async def test_tries_are_spaced_from_one_second_to_thirty(case: Case) -> None:
     pauses = []
     await case.settle()
     for _ in range(7):
-        pauses.append(await case.world.engine.rentals.due_in_ms(Job.SETTLE))
+        pauses.append(await case.world.due_in_ms(Job.SETTLE))
         await case.settle_when_due()
     assert pauses == [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]
     assert len({payment.payload for payment in case.facilitator.settled}) == 1
@@ -179,7 +179,7 @@ async def test_nothing_is_sent_in_the_last_twenty_seconds_but_proof_still_counts
     case.world.clock.pass_by(HARD_END_S)
     record = await case.settle()
     assert (record.state, len(case.facilitator.settled)) == (RentalState.ACTIVE, 1)
-    assert await case.world.engine.rentals.due_in_ms(Job.SETTLE) == 1_000
+    assert await case.world.due_in_ms(Job.SETTLE) == 1_000
     case.chain.finds = Paid(TX, 1234)
     assert (await case.settle_when_due()).state is RentalState.SETTLED
     assert len(case.facilitator.settled) == 1
@@ -259,7 +259,7 @@ class _Fatal(ScriptedFacilitator):
 async def _die_while_settling(case: Case, says: SettleAnswer | None) -> None:
     engine = case.world.engine
     fatal = _Fatal(case.chain, says=says, settled=case.facilitator.settled)
-    (due,) = await engine.rentals.lease_due(Job.SETTLE, 1)
+    (due,) = (await engine.rentals.lease_due(Job.SETTLE, 1)).leased
     with pytest.raises(RuntimeError, match="killed"):
         await Settle(engine.rentals, engine.chain, fatal, engine.clock)(due)
     assert _hold(await case.record()).state is HoldState.SETTLING

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 MOST_CHARS = 150
-IDLING = frozenset({"lease_due", "due_in", "lrange", "hgetall"})
+IDLING = frozenset({"lease_due", "revisions", "lrange", "hgetall"})
 
 
 class Story:

@@ -12,7 +12,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from phoneagent.core.ports import Balance, Caps, ClaimAnswer, Claimed, Lease, Leased
-from phoneagent.core.rental import Rental
+from phoneagent.core.rental import Job, Rental
 from phoneagent.core.transitions import Change
 from phoneagent.store.activations import RedisActivations
 from phoneagent.store.catalogues import RedisCatalogues
@@ -76,6 +76,10 @@ class StoreUnderTest:
         answer = await self.claim(rental or draft(), balance)
         assert isinstance(answer, Claimed), answer
         return answer.leased
+
+    async def due_in_ms(self, job: Job) -> int | None:
+        """In how long the next work of a kind is due."""
+        return (await self.rentals.lease_due(job, 0)).next_in_ms
 
     async def bring(self, lease: Lease, rental: Rental, *verbs: Verb) -> Rental:
         """Commit one verb after the other under a lease."""

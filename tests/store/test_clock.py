@@ -56,14 +56,14 @@ async def test_a_leap_of_dev_time_ends_no_lease_and_abandons_nobody(store: Store
 
     assert await store.rentals.take(draft().id) is None
     assert await store.rentals.renew(leased.lease)
-    assert await store.rentals.lease_due(Job.ABANDON, 1) == []
-    wait_ms = await store.rentals.due_in_ms(Job.ABANDON)
+    assert (await store.rentals.lease_due(Job.ABANDON, 1)).leased == []
+    wait_ms = await store.due_in_ms(Job.ABANDON)
     assert wait_ms is not None
     assert 60_000 - NEAR / 2 < wait_ms <= 60_000
 
 
 async def idle_ms(store: StoreUnderTest) -> int:
-    wait_ms = await store.rentals.due_in_ms(Job.ABANDON)
+    wait_ms = await store.due_in_ms(Job.ABANDON)
     assert wait_ms is not None
     return wait_ms
 
@@ -104,7 +104,7 @@ async def test_every_lease_lasts_ten_seconds_of_the_raw_clock(store: StoreUnderT
     lasts.append(await lease_left_ms(store))
     assert taken is not None
     await store.rentals.drop(taken.lease, rental)
-    assert len(await store.rentals.lease_due(Job.CLOSE, 1)) == 1
+    assert len((await store.rentals.lease_due(Job.CLOSE, 1)).leased) == 1
     lasts.append(await lease_left_ms(store))
 
     assert all(10_000 - NEAR < left_ms <= 10_000 + NEAR for left_ms in lasts)
@@ -132,7 +132,7 @@ async def test_a_leap_of_dev_time_does_not_let_a_worker_into_leased_work(store: 
 
     await store.redis.set(keys.CLOCK_OFFSET, 24 * HOUR)
 
-    assert await store.rentals.lease_due(Job.CLOSE, 1) == []
+    assert (await store.rentals.lease_due(Job.CLOSE, 1)).leased == []
 
 
 async def test_a_leap_of_dev_time_makes_everything_else_due(store: StoreUnderTest) -> None:
@@ -141,14 +141,14 @@ async def test_a_leap_of_dev_time_makes_everything_else_due(store: StoreUnderTes
     now_ms = await store_now(store)
     rental = await store.bring(leased.lease, leased.rental, *TO_INTENDED, lambda r: verb.close_later(r, now_ms + HOUR))
     await store.rentals.drop(leased.lease)
-    assert await store.rentals.lease_due(Job.CLOSE, 1) == []
+    assert (await store.rentals.lease_due(Job.CLOSE, 1)).leased == []
 
     await store.redis.set(keys.CLOCK_OFFSET, 2 * HOUR)
 
-    (due,) = await store.rentals.lease_due(Job.CLOSE, 1)
+    (due,) = (await store.rentals.lease_due(Job.CLOSE, 1)).leased
     assert due.rental == rental
     assert due.now_ms >= now_ms + 2 * HOUR
-    assert await store.rentals.lease_due(Job.CLOSE, 1) == []
+    assert (await store.rentals.lease_due(Job.CLOSE, 1)).leased == []
 
 
 async def test_a_clock_tells_the_stores_time_whatever_this_machine_thinks(store: StoreUnderTest) -> None:

@@ -1,6 +1,6 @@
 """A record reads back as it was written: no field is dropped, whatever it holds."""
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any, get_type_hints
 
@@ -47,6 +47,21 @@ def _of(hint: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 -- a type hint has
 @given(values(Rental))
 def test_any_record_reads_back_as_it_was_written(rental: Rental) -> None:
     assert codec.decode(codec.encode(rental)) == rental
+
+
+@given(values(Rental), values(Rental), st.sets(st.sampled_from([field.name for field in fields(Rental)])))
+def test_the_difference_of_two_records_turns_one_into_the_other(before: Rental, other: Rental, kept: set[str]) -> None:
+    after = replace(other, **{name: getattr(before, name) for name in kept})
+    written, gone = codec.difference(before, after)
+
+    stored = {**codec.encode(before), **dict(zip(written[::2], written[1::2], strict=True))}
+    assert {name: value for name, value in stored.items() if name not in gone} == codec.encode(after)
+
+
+def test_what_stays_as_it_is_is_not_written_again() -> None:
+    before = STORIES["created"]
+
+    assert codec.difference(before, replace(before, rev=before.rev + 1)) == (["rev", str(before.rev + 1)], [])
 
 
 @pytest.mark.parametrize("story", STORIES)

@@ -1,13 +1,12 @@
 """The queue: what is due is leased once, oldest first and in order, and nothing that is due is ever lost."""
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from phoneagent.core import transitions as verb
-from phoneagent.core.ports import Leased
+from phoneagent.core.ports import Due
 from phoneagent.core.rental import Job, Rental
 from phoneagent.store import keys
 from phoneagent.store.rentals import LEASE_MS
@@ -36,17 +35,17 @@ async def due_at(store: StoreUnderTest, number: int, times: dict[Job, int]) -> s
     return leased.lease.rental_id
 
 
-def ids(leased: Sequence[Leased]) -> list[str]:
-    return [one.lease.rental_id for one in leased]
+def ids(due: Due) -> list[str]:
+    return [one.lease.rental_id for one in due.leased]
 
 
 async def test_work_is_leased_when_it_is_due_and_not_before(store: StoreUnderTest) -> None:
     rental = await polled_at(store, 1, NOW + MINUTE)
 
     store.time.pass_ms(MINUTE - 1)
-    assert await store.rentals.lease_due(Job.POLL, 10) == []
+    assert (await store.rentals.lease_due(Job.POLL, 10)).leased == []
     store.time.pass_ms(1)
-    (leased,) = await store.rentals.lease_due(Job.POLL, 10)
+    (leased,) = (await store.rentals.lease_due(Job.POLL, 10)).leased
 
     assert (leased.rental, leased.now_ms, leased.lease.fence) == (rental, NOW + MINUTE, 2)
     assert await store.rentals.take(rental.id) is None
@@ -59,7 +58,7 @@ async def test_the_oldest_work_comes_first_and_no_more_than_wanted(store: StoreU
 
     assert ids(await store.rentals.lease_due(Job.POLL, 2)) == [early.id, middle.id]
     assert ids(await store.rentals.lease_due(Job.POLL, 2)) == [late.id]
-    assert await store.rentals.lease_due(Job.POLL, 2) == []
+    assert (await store.rentals.lease_due(Job.POLL, 2)).leased == []
 
 
 async def test_leased_work_is_passed_over_and_comes_back_soon_after_it_is_free(store: StoreUnderTest) -> None:
@@ -70,7 +69,7 @@ async def test_leased_work_is_passed_over_and_comes_back_soon_after_it_is_free(s
 
     assert ids(await store.rentals.lease_due(Job.POLL, 1)) == [free.id]
     await store.rentals.drop(lease.lease)
-    assert await store.rentals.due_in_ms(Job.POLL) == 1_000
+    assert await store.due_in_ms(Job.POLL) == 1_000
     store.time.pass_ms(1_000)
     assert ids(await store.rentals.lease_due(Job.POLL, 10)) == [held.id]
 
@@ -80,20 +79,20 @@ async def test_work_under_a_lease_that_is_almost_over_comes_back_when_it_is(stor
     assert await store.rentals.take(rental.id) is not None
     store.time.pass_ms(LEASE_MS - 300)
 
-    assert await store.rentals.lease_due(Job.POLL, 1) == []
-    assert await store.rentals.due_in_ms(Job.POLL) == 300
+    assert (await store.rentals.lease_due(Job.POLL, 1)).leased == []
+    assert await store.due_in_ms(Job.POLL) == 300
     store.time.pass_ms(300)
     assert ids(await store.rentals.lease_due(Job.POLL, 1)) == [rental.id]
 
 
 async def test_the_work_of_a_dead_worker_comes_back_after_its_lease_with_a_higher_fence(store: StoreUnderTest) -> None:
     rental = await polled_at(store, 1, NOW)
-    (dead,) = await store.rentals.lease_due(Job.POLL, 1)
+    (dead,) = (await store.rentals.lease_due(Job.POLL, 1)).leased
 
     store.time.pass_ms(LEASE_MS - 1)
-    assert await store.rentals.lease_due(Job.POLL, 1) == []
+    assert (await store.rentals.lease_due(Job.POLL, 1)).leased == []
     store.time.pass_ms(1)
-    (alive,) = await store.rentals.lease_due(Job.POLL, 1)
+    (alive,) = (await store.rentals.lease_due(Job.POLL, 1)).leased
 
     assert alive.lease.rental_id == rental.id
     assert alive.lease.fence == dead.lease.fence + 1
@@ -101,11 +100,11 @@ async def test_the_work_of_a_dead_worker_comes_back_after_its_lease_with_a_highe
 
 async def test_a_commit_says_anew_when_the_work_is_due(store: StoreUnderTest) -> None:
     await polled_at(store, 1, NOW)
-    (leased,) = await store.rentals.lease_due(Job.POLL, 1)
+    (leased,) = (await store.rentals.lease_due(Job.POLL, 1)).leased
 
     await store.bring(leased.lease, leased.rental, lambda r: verb.poll_again(r, NOW + 3_000))
 
-    assert await store.rentals.due_in_ms(Job.POLL) == 3_000
+    assert await store.due_in_ms(Job.POLL) == 3_000
 
 
 @pytest.mark.parametrize(
@@ -114,8 +113,8 @@ async def test_a_commit_says_anew_when_the_work_is_due(store: StoreUnderTest) ->
 async def test_overdue_jobs_of_one_rental_run_in_their_order(store: StoreUnderTest, earlier: Job, later: Job) -> None:
     rental_id = await due_at(store, 1, {earlier: NOW, later: NOW - 5_000})
 
-    assert await store.rentals.lease_due(later, 10) == []
-    (leased,) = await store.rentals.lease_due(earlier, 10)
+    assert (await store.rentals.lease_due(later, 10)).leased == []
+    (leased,) = (await store.rentals.lease_due(earlier, 10)).leased
     await store.rentals.drop(leased.lease)
     await store.redis.zrem(keys.due("s00", earlier), rental_id)
     store.time.pass_ms(100)
@@ -146,8 +145,8 @@ async def test_a_leap_over_several_due_times_polls_before_it_expires(store: Stor
     rental = await polled_at(store, 1, NOW + MINUTE)
     store.time.now_ms = SETTLE_UNTIL + MINUTE
 
-    assert await store.rentals.lease_due(Job.EXPIRE, 1) == []
-    (leased,) = await store.rentals.lease_due(Job.POLL, 1)
+    assert (await store.rentals.lease_due(Job.EXPIRE, 1)).leased == []
+    (leased,) = (await store.rentals.lease_due(Job.POLL, 1)).leased
     await store.bring(leased.lease, leased.rental, lambda r: verb.poll_again(r, store.time.now_ms + MINUTE))
     await store.rentals.drop(leased.lease)
     store.time.pass_ms(100)
@@ -159,17 +158,17 @@ async def test_the_work_of_a_record_that_is_gone_leaves_the_queue(store: StoreUn
     rental = await polled_at(store, 1, NOW)
     await store.redis.delete(keys.rental("s00", rental.id))
 
-    assert await store.rentals.lease_due(Job.POLL, 1) == []
-    assert await store.rentals.due_in_ms(Job.POLL) is None
+    assert (await store.rentals.lease_due(Job.POLL, 1)).leased == []
+    assert await store.due_in_ms(Job.POLL) is None
 
 
 @pytest.mark.parametrize(("at_ms", "wait_ms"), [(NOW - 5, 0), (NOW, 0), (NOW + 1, 1), (NOW + MINUTE, MINUTE)])
 async def test_the_queue_says_how_long_to_wait(store: StoreUnderTest, at_ms: int, wait_ms: int) -> None:
-    assert await store.rentals.due_in_ms(Job.POLL) is None
+    assert await store.due_in_ms(Job.POLL) is None
 
     await polled_at(store, 1, at_ms)
 
-    assert await store.rentals.due_in_ms(Job.POLL) == wait_ms
+    assert await store.due_in_ms(Job.POLL) == wait_ms
 
 
 async def test_a_rental_idle_for_a_minute_is_to_be_abandoned(store: StoreUnderTest) -> None:
@@ -178,8 +177,8 @@ async def test_a_rental_idle_for_a_minute_is_to_be_abandoned(store: StoreUnderTe
     await store.rentals.drop(leased.lease)
 
     store.time.pass_ms(MINUTE - 1)
-    assert await store.rentals.lease_due(Job.ABANDON, 1) == []
-    assert await store.rentals.due_in_ms(Job.ABANDON) == 1
+    assert (await store.rentals.lease_due(Job.ABANDON, 1)).leased == []
+    assert await store.due_in_ms(Job.ABANDON) == 1
     store.time.pass_ms(1)
     assert ids(await store.rentals.lease_due(Job.ABANDON, 1)) == [draft().id]
 
@@ -192,11 +191,11 @@ async def test_every_slot_is_asked_and_the_sum_is_bounded(sharded: StoreUnderTes
         )
         await in_slot(sharded, number + 1, slot, payer)
 
-    assert await sharded.rentals.due_in_ms(Job.POLL) == 0
+    assert await sharded.due_in_ms(Job.POLL) == 0
     first = await sharded.rentals.lease_due(Job.POLL, 3)
     second = await sharded.rentals.lease_due(Job.POLL, 3)
 
-    assert (len(first), len(second)) == (3, 1)
+    assert (len(first.leased), len(second.leased)) == (3, 1)
     assert sorted(keys.slot_of_rental(rental_id) or "" for rental_id in ids(first) + ids(second)) == slots
 
 

@@ -34,7 +34,7 @@ async def test_giving_back_a_lease_leaves_put_off_work_where_it_is(store: StoreU
 
     await store.rentals.drop(leased.lease)
 
-    assert await store.rentals.due_in_ms(Job.POLL) == 1_000
+    assert await store.due_in_ms(Job.POLL) == 1_000
 
 
 async def test_after_a_commit_put_off_work_is_due_at_the_records_own_times_again(store: StoreUnderTest) -> None:
@@ -42,7 +42,7 @@ async def test_after_a_commit_put_off_work_is_due_at_the_records_own_times_again
 
     await store.rentals.drop(leased.lease, rental)
 
-    assert await store.rentals.due_in_ms(Job.POLL) == 0
+    assert await store.due_in_ms(Job.POLL) == 0
     assert {key for key in await store.contents() if ":due:" in key} == {"{s00}:due:poll", "{s00}:due:expire"}
 
 
@@ -70,7 +70,7 @@ async def put_off(store: StoreUnderTest) -> tuple[Leased, Rental]:
     """An active rental under our lease whose overdue poll somebody else has passed over."""
     leased = await store.claimed()
     rental = await store.bring(leased.lease, leased.rental, *TO_ACTIVE)
-    assert await store.rentals.lease_due(Job.POLL, 1) == []
+    assert (await store.rentals.lease_due(Job.POLL, 1)).leased == []
     return leased, rental
 
 
@@ -204,4 +204,12 @@ async def test_renewing_a_lease_does_not_arm_the_abandon_timer_of_a_rental_with_
     await store.rentals.renew(leased.lease)
     await store.rentals.drop(leased.lease)
 
-    assert await store.rentals.due_in_ms(Job.ABANDON) is None
+    assert await store.due_in_ms(Job.ABANDON) is None
+
+
+async def test_a_lease_given_back_with_the_last_commit_is_not_renewed_by_its_keeper(store: StoreUnderTest) -> None:
+    leased = await store.claimed()
+    await store.rentals.commit_last(leased.lease, leased.rental, verb.verified(leased.rental, NOW))
+
+    assert not await store.rentals.renew(leased.lease)
+    assert await store.rentals.take(leased.rental.id) is not None

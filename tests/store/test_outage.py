@@ -28,7 +28,8 @@ METHODS: dict[str, Callable[[StoreUnderTest], Awaitable[object]]] = {
     "drop": lambda s: s.rentals.drop(LEASE),
     "commit": lambda s: s.rentals.commit(LEASE, draft(), verb.verified(draft(), NOW)),
     "lease_due": lambda s: s.rentals.lease_due(Job.POLL, 1),
-    "due_in_ms": lambda s: s.rentals.due_in_ms(Job.POLL),
+    "commit_last": lambda s: s.rentals.commit_last(LEASE, draft(), verb.verified(draft(), NOW)),
+    "revisions": lambda s: s.rentals.revisions([rental_id()]),
     "activations.claim": lambda s: s.activations.claim("smsfast", ACTIVATION, rental_id()),
     "activations.claimed_by": lambda s: s.activations.claimed_by("smsfast", rental_id()),
     "catalogues.publish": lambda s: s.catalogues.publish({}),
@@ -106,7 +107,7 @@ async def test_a_script_that_fails_is_unavailable_and_its_cause_is_kept(store: S
     await store.redis.rpush("{s00}:due:poll", "in the way")
 
     with pytest.raises(Unavailable, match="ResponseError") as failure:
-        await store.rentals.due_in_ms(Job.POLL)
+        await store.due_in_ms(Job.POLL)
 
     assert failure.value.__cause__ is not None
     await store.redis.delete("{s00}:due:poll")

@@ -7,6 +7,7 @@ import pytest
 
 from phoneagent.core import transitions as verb
 from phoneagent.core.rental import Job
+from phoneagent.services.sweep import Sweep
 from phoneagent.store import keys, wakeups
 from phoneagent.store.wakeups import Ear, RedisWakeups
 from tests.core.stories import NOW, draft
@@ -59,10 +60,72 @@ async def test_a_lease_given_back_after_a_commit_wakes_the_work_that_was_put_off
         await store.redis.publish(keys.WAKE_CHANNEL, "end")
         assert await end.wait(BOUND_S)
         await poll.wait(0)  # forget what the commits said
+        assert (await store.rentals.lease_due(Job.POLL, 1)).leased == []  # busy: put off
 
         await store.rentals.drop(leased.lease, rental)
 
         assert await poll.wait(BOUND_S)
+
+
+async def test_the_last_commit_gives_the_lease_back_and_wakes_the_work_that_was_put_off(
+    store: StoreUnderTest, heard: RedisWakeups
+) -> None:
+    leased = await store.claimed()
+    rental = await store.bring(leased.lease, leased.rental, *TO_ACTIVE)
+    assert (await store.rentals.lease_due(Job.POLL, 1)).leased == []  # busy: put off
+    async with heard.watch("jobs:poll") as poll, heard.watch(rental.id) as own:
+        after = await store.rentals.commit_last(leased.lease, rental, verb.poll_again(rental, NOW))
+
+        assert await own.wait(BOUND_S)
+        assert await poll.wait(BOUND_S)
+    (next_one,) = (await store.rentals.lease_due(Job.POLL, 1)).leased
+    assert (next_one.rental, next_one.lease.fence) == (after, leased.lease.fence + 1)
+
+
+async def test_a_commit_wakes_no_work_whose_due_time_stands(store: StoreUnderTest, heard: RedisWakeups) -> None:
+    leased = await store.claimed()
+    rental = await store.bring(leased.lease, leased.rental, *TO_ACTIVE)
+    async with heard.watch("end") as end, heard.watch("jobs:poll") as poll, heard.watch("jobs:expire") as expire:
+        await store.redis.publish(keys.WAKE_CHANNEL, "end")
+        assert await end.wait(BOUND_S)
+        await poll.wait(0), await expire.wait(0)  # forget what the commits said
+
+        await store.rentals.commit(leased.lease, rental, verb.poll_again(rental, NOW + 1))
+
+        assert await poll.wait(BOUND_S)
+        assert not await expire.wait(0)
+
+
+async def test_whoever_missed_a_wake_up_is_woken_by_the_sweep_and_nobody_else(store: StoreUnderTest) -> None:
+    missed, quiet = [await store.claimed(draft(number)) for number in (1, 2)]
+    sweep = Sweep(store.rentals, store.wakeups)  # nobody listens: every hint is lost
+    async with store.wakeups.watch(missed.rental.id) as one, store.wakeups.watch(quiet.rental.id) as other:
+        one.has_read(missed.rental.rev)
+        other.has_read(quiet.rental.rev)
+        await sweep()
+        assert (await one.wait(0), await other.wait(0)) == (False, False)
+
+        await store.bring(missed.lease, missed.rental, lambda r: verb.verified(r, NOW))
+        await sweep()
+
+        assert (await one.wait(0), await other.wait(0)) == (True, False)
+
+
+async def test_the_sweep_wakes_who_waits_for_a_rental_that_is_gone(store: StoreUnderTest) -> None:
+    leased = await store.claimed()
+    async with store.wakeups.watch(leased.rental.id) as watch, store.wakeups.watch(leased.rental.id) as silent:
+        watch.has_read(leased.rental.rev)
+        await store.redis.flushall()
+        await Sweep(store.rentals, store.wakeups)()
+
+        assert await watch.wait(0)
+        assert await silent.wait(0)  # of one topic all are woken
+
+
+async def test_nobody_who_has_not_said_what_it_knows_is_swept(store: StoreUnderTest) -> None:
+    async with store.wakeups.watch("jobs:poll"):
+        assert store.wakeups.revisions_read() == {}
+        await Sweep(store.rentals, store.wakeups)()
 
 
 async def test_a_publication_wakes_every_shop_window(store: StoreUnderTest, heard: RedisWakeups) -> None:

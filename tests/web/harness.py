@@ -193,11 +193,15 @@ class World:
         """Do what is due of these kinds of work, in order, until nothing is; return how much that was."""
         handlers, done = self._handlers(), 0
         for job in jobs or tuple(Job):
-            while leased := await self.engine.rentals.lease_due(job, 1):
+            while leased := (await self.engine.rentals.lease_due(job, 1)).leased:
                 await within(handlers[job](leased[0]))
                 done += 1
                 assert done < 50, "the same work is due again and again"
         return done
+
+    async def due_in_ms(self, job: Job) -> int | None:
+        """In how long the next work of a kind is due."""
+        return (await self.engine.rentals.lease_due(job, 0)).next_in_ms
 
     async def sms_arrives(self, rented: Rented, text: str = "Your code is 478392", sender: str = "") -> None:
         """An SMS arrives and is stored; it is not paid yet."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from phoneagent.core import transitions
 from phoneagent.core.errors import Unavailable
-from phoneagent.core.ports import Leased
+from phoneagent.core.ports import Due, Leased
 from phoneagent.core.rental import Job
 from phoneagent.services.work import working
 from phoneagent.store.rentals import RedisRentals
@@ -67,7 +67,7 @@ class TroubledRentals(RedisRentals):
         self._failures = list(failures)
         self.looks: asyncio.Queue[Job] = asyncio.Queue()
 
-    async def lease_due(self, job: Job, most: int) -> Sequence[Leased]:
+    async def lease_due(self, job: Job, most: int) -> Due:
         self.looks.put_nowait(job)
         if self._failures:
             raise self._failures.pop(0)

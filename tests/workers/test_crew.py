@@ -69,7 +69,7 @@ async def test_a_kind_without_a_handler_is_left_to_other_processes(world: World)
     refreshes = Refreshes()
     async with _working(world, {Job.CLOSE: Jobs(world)}, refreshes):
         await within(refreshes.made.get())
-    assert await world.engine.rentals.due_in_ms(Job.POLL) == 0
+    assert await world.due_in_ms(Job.POLL) == 0
     assert await world.engine.rentals.take(rented.id) is not None
 
 

@@ -25,7 +25,7 @@ async def test_what_is_due_is_run_once(world: World, jobs: Jobs) -> None:
     async with running(world, jobs):
         assert {await jobs.next_ended() for _ in ids} == ids
     assert jobs.begun.qsize() == 3
-    assert await world.engine.rentals.due_in_ms(Job.POLL) == LATER_MS
+    assert await world.due_in_ms(Job.POLL) == LATER_MS
 
 
 async def test_a_wake_up_ends_the_sleep(world: World, jobs: Jobs) -> None:

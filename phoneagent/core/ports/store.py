@@ -39,6 +39,14 @@ class Leased:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """What was due of one kind of work, and in how many ms the next is (0: some is left, None: there is none)."""
+
+    leased: Sequence[Leased]
+    next_in_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
     """What the store knows of a claim and its payer, read in one script.
 
@@ -132,14 +140,20 @@ class Rentals(Protocol):
         LeaseLost when the fence is stale or the record is not ``before`` any more.
         """
 
-    async def lease_due(self, job: Job, most: int) -> Sequence[Leased]:
-        """Take up to ``most`` rentals whose ``job`` is due, oldest first, each under a fresh lease.
+    async def commit_last(self, lease: Lease, before: Rental, change: Change) -> Rental:
+        """Commit a change and give the lease back, in the same script. Otherwise like `commit`."""
+
+    async def lease_due(self, job: Job, most: int) -> Due:
+        """Take up to ``most`` rentals whose ``job`` is due, oldest first, each under a fresh lease; with 0 only look.
 
         A rental with an earlier kind of job overdue, or under somebody's lease, is passed over for now.
         """
 
-    async def due_in_ms(self, job: Job) -> int | None:
-        """Return how long until the next ``job`` is due (0 when one is), None when there is none."""
+    async def revisions(self, rental_ids: Sequence[str]) -> Sequence[int | None]:
+        """Return how often each rental has been committed, None for one that is not there, in their order.
+
+        One call, and cheap for thousands. Not one moment: a revision may be older than another one's.
+        """
 
 
 class Activations(Protocol):
@@ -169,6 +183,9 @@ class Catalogues(Protocol):
 class Watch(Protocol):
     """One waiter's ear on one topic."""
 
+    def has_read(self, revision: int) -> None:
+        """Note which revision of the rental its watcher knows: it is woken if the store has another one."""
+
     async def wait(self, timeout_s: float) -> bool:
         """Return True when something happened since the last wait, False after ``timeout_s``."""
 
@@ -178,3 +195,9 @@ class Wakeups(Protocol):
 
     def watch(self, topic: str) -> AbstractAsyncContextManager[Watch]:
         """Listen to a topic: a rental id, ``jobs:<kind>`` or ``catalogue``."""
+
+    def ring(self, topic: str) -> None:
+        """Wake the watchers of a topic in this process."""
+
+    def revisions_read(self) -> Mapping[str, int]:
+        """Return every rental whose watchers have said what they know, with the oldest revision among them."""

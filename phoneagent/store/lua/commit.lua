@@ -2,7 +2,9 @@
 -- KEYS: rental, claim, payer, events, ledger, then one due set per job kind in the order of ARGV[2].due
 -- ARGV: clock, JSON {id, fence, rev, set: {field, value, …}, del: {field, …}, due: {ms or -1 to remove, …},
 --       abandon_index, abandon_ms (0: disarm), amount (exposure to give back, 0: none), hold_ended, block,
---       blocked_for, block_ms, free_claim, expire_ms (0: keep), events: {JSON, …}, ledger: {JSON, …}, wake: text}
+--       blocked_for, block_ms, free_claim, expire_ms (0: keep), events: {JSON, …}, ledger: {JSON, …},
+--       jobs: {topic of each job kind, …}, gives_back (also give the lease back)}
+-- Wakes the rental's watchers and the workers of each job kind whose due time is another one now.
 -- → 1 | 0 (fence or rev is stale: nothing was written)
 local a = cjson.decode(ARGV[2])
 local held = redis.call('HMGET', KEYS[1], 'lease_fence', 'rev')
@@ -10,8 +12,13 @@ if held[1] ~= a.fence or held[2] ~= a.rev then return 0 end
 
 redis.call('HSET', KEYS[1], unpack(a.set))
 if #a.del > 0 then redis.call('HDEL', KEYS[1], unpack(a.del)) end
+local wake = a.id
 for i, at in ipairs(a.due) do
-  if at >= 0 then redis.call('ZADD', KEYS[5 + i], at, a.id) else redis.call('ZREM', KEYS[5 + i], a.id) end
+  if at < 0 then
+    redis.call('ZREM', KEYS[5 + i], a.id)
+  elseif redis.call('ZADD', KEYS[5 + i], 'CH', at, a.id) == 1 then
+    wake = wake .. ' ' .. a.jobs[i]
+  end
 end
 if a.abandon_ms > 0 then
   redis.call('ZADD', KEYS[5 + a.abandon_index], raw_ms + a.abandon_ms, a.id)
@@ -31,5 +38,6 @@ local oldest = string.format('%.0f', math.max(0, raw_ms - 2592000000))
 for _, event in ipairs(a.events) do redis.call('XADD', KEYS[4], 'MINID', '~', oldest, '*', 'event', event) end
 for _, entry in ipairs(a.ledger) do redis.call('XADD', KEYS[5], '*', 'entry', entry) end
 if a.expire_ms > 0 then redis.call('PEXPIRE', KEYS[1], a.expire_ms) end
-redis.call('PUBLISH', 'wake', a.wake)
+if a.gives_back then redis.call('HSET', KEYS[1], 'lease_until', 0) end
+redis.call('PUBLISH', 'wake', wake)
 return 1
