@@ -5,7 +5,8 @@ A script whose answer was lost may have run: callers get Unavailable and must re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
@@ -29,6 +30,15 @@ _NAMES = (
     "now",
 )
 
+
+@cache
+def _sources() -> Mapping[str, str]:
+    """Return each script's text, the prelude in front."""
+    folder = files("phoneagent.store").joinpath("lua")
+    prelude = folder.joinpath("clock.lua").read_text()
+    return {name: prelude + folder.joinpath(f"{name}.lua").read_text() for name in _NAMES}
+
+
 StoreClock = Callable[[], str]
 """Returns what scripts get as ARGV[1]: "server", "dev", or unix ms as text when a test injects the time."""
 
@@ -38,11 +48,9 @@ class Scripts:
 
     def __init__(self, redis: Redis, clock: StoreClock) -> None:
         """Load the files; nothing is sent to the server yet."""
-        folder = files("phoneagent.store").joinpath("lua")
-        prelude = folder.joinpath("clock.lua").read_text()
         self._clock = clock
         self._scripts: dict[str, AsyncScript] = {
-            name: redis.register_script(prelude + folder.joinpath(f"{name}.lua").read_text()) for name in _NAMES
+            name: redis.register_script(source) for name, source in _sources().items()
         }
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[str | int]) -> Any:  # noqa: ANN401  a Lua value
