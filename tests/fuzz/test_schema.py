@@ -18,6 +18,6 @@ def test_nothing_that_the_document_allows_breaks_a_living_service(tmp_path: Path
     finding = fuzz_schema(tmp_path, REQUESTS, seed=1, examples=EXAMPLES)
     assert finding.faults == []
     assert finding.requests >= REQUESTS
-    # Which rentals and payments a request names follows from ids that are new each time: only what was asked is certain.
+    # Which rentals and payments are named follows from ids that are new each time: only what was asked is certain.
     asked = {" ".join(answer.split()[:2]) for answer in finding.answers}
     assert asked >= OPERATIONS
