@@ -16,6 +16,7 @@ from phoneagent.core.errors import PaymentRefused, RequestInvalid
 from phoneagent.core.hold import HoldState
 from phoneagent.core.payment import COUNTRIES_TIMEOUT_S, RENT_TIMEOUT_S, Payment
 from phoneagent.core.rental import Product, Rental
+from phoneagent.paywall import bazaar
 from phoneagent.x402 import (
     Challenge,
     Domain,
@@ -25,12 +26,14 @@ from phoneagent.x402 import (
     check_ours,
     decode_payment,
     held_receipt,
+    is_listed_icon,
     payment_for,
     settled_receipt,
 )
 
 SERVICE_NAME = "PhoneAgent"
 TAGS = ("sms", "phone", "otp", "verification")
+ICON_PATH = "/icon.png"
 
 RENT_DESCRIPTION = (
     "Rent one exclusive temporary phone number and read the SMS it receives. You sign a USDC authorization now; it is "
@@ -42,6 +45,9 @@ COUNTRIES_DESCRIPTION = (
     "List the countries and services in stock, with SKU, price in USDC and pool size (a larger pool delivers better). "
     "Costs $0.01, settled at once. Optional query parameter: country (ISO 3166-1 alpha-2)."
 )
+
+PATHS = {Product.RENT: "/rent", Product.COUNTRIES: "/countries"}
+DESCRIPTIONS = {Product.RENT: RENT_DESCRIPTION, Product.COUNTRIES: COUNTRIES_DESCRIPTION}
 
 HOW_TO_PAY = {
     Product.RENT: (
@@ -81,8 +87,8 @@ class Till:
         """
         self._terms = terms
         self._lag_s = lag_s
-        self._rent = self._offer("/rent", RENT_DESCRIPTION, PRICES_ATOMIC[Mode.ACTIVATE], RENT_TIMEOUT_S)
-        self._countries = self._offer("/countries", COUNTRIES_DESCRIPTION, COUNTRIES_PRICE_ATOMIC, COUNTRIES_TIMEOUT_S)
+        self._rent = self._offer(Product.RENT, PRICES_ATOMIC[Mode.ACTIVATE], RENT_TIMEOUT_S)
+        self._countries = self._offer(Product.COUNTRIES, COUNTRIES_PRICE_ATOMIC, COUNTRIES_TIMEOUT_S)
         self._unpaid = lru_cache(maxsize=64)(self._unpaid_uncached)
 
     def unpaid(self, product: Product, price_atomic: int | None = None) -> Challenge:
@@ -145,10 +151,12 @@ class Till:
             return settled_receipt(rental.payment, hold.tx_hash), hold.tx_hash
         return held_receipt(rental.payment), None
 
-    def _offer(self, path: str, description: str, price_atomic: int, timeout_s: int) -> Offer:
+    def _offer(self, product: Product, price_atomic: int, timeout_s: int) -> Offer:
+        base_url = self._terms.public_url.rstrip("/")
+        icon_url = base_url + ICON_PATH
         return Offer(
-            resource_url=self._terms.public_url.rstrip("/") + path,
-            description=description,
+            resource_url=base_url + PATHS[product],
+            description=DESCRIPTIONS[product],
             mime_type="application/json",
             price_atomic=price_atomic,
             pay_to=self._terms.pay_to,
@@ -156,6 +164,9 @@ class Till:
             max_timeout_s=timeout_s,
             service_name=SERVICE_NAME,
             tags=TAGS,
+            icon_url=icon_url if is_listed_icon(icon_url) else None,
+            extensions=bazaar.extensions(product),
+            output_schema=bazaar.output_schema(product),
         )
 
     def _unpaid_uncached(self, product: Product, price_atomic: int | None, _lag_s: int) -> Challenge:

@@ -15,6 +15,7 @@ from phoneagent.x402.headers import (
     X_PAYMENT_REQUIRED,
     X_PAYMENT_RESPONSE,
 )
+from phoneagent.x402.listing import MAX_DESCRIPTION_CHARS, is_listed_icon
 from phoneagent.x402.networks import BASE, BASE_SEPOLIA, NETWORKS, V1, V2, Network, network_named, network_of
 from phoneagent.x402.offers import (
     Challenge,
@@ -31,6 +32,7 @@ from phoneagent.x402.receipts import held_receipt, settled_receipt
 __all__ = [
     "BASE",
     "BASE_SEPOLIA",
+    "MAX_DESCRIPTION_CHARS",
     "MAX_HEADER_CHARS",
     "NETWORKS",
     "PAYMENT_REQUIRED",
@@ -57,6 +59,7 @@ __all__ = [
     "checksum_address",
     "decode_payment",
     "held_receipt",
+    "is_listed_icon",
     "is_signed_by_payer",
     "lower_address",
     "network_named",

@@ -14,14 +14,14 @@ from phoneagent.x402 import headers, strict_json
 from phoneagent.x402.addresses import checksum_address, lower_address
 from phoneagent.x402.decode import SCHEME
 from phoneagent.x402.eip3009 import Domain
+from phoneagent.x402.listing import (
+    MAX_DESCRIPTION_CHARS,
+    MAX_TAGS,
+    are_listed_tags,
+    is_listed_icon,
+    is_listed_word,
+)
 from phoneagent.x402.networks import V1, V2, network_of
-
-MAX_DESCRIPTION_CHARS = 500
-"""CDP refuses every payment of a resource with a longer description (x402 issues #2832, #2284)."""
-
-# specs/extensions/bazaar.md "Service Metadata on `resource`": other values are dropped without a word.
-_SERVICE_WORD = re.compile(r"[\x20-\x7e]{1,32}")
-_MAX_TAGS = 5
 
 _ABSOLUTE_URL = re.compile(r"https?://[^\s/]+\S*")
 
@@ -51,6 +51,7 @@ class Offer:
     max_timeout_s: int
     service_name: str | None = None
     tags: tuple[str, ...] = ()
+    icon_url: str | None = None
     extensions: Mapping[str, Any] = field(default_factory=dict)
     output_schema: Mapping[str, Any] | None = None
 
@@ -64,9 +65,12 @@ class Offer:
             raise ValueError(f"description is longer than {MAX_DESCRIPTION_CHARS} characters")
         if self.price_atomic <= 0 or self.max_timeout_s <= 0:
             raise ValueError("price_atomic and max_timeout_s must be positive")
-        words = self.tags if self.service_name is None else (self.service_name, *self.tags)
-        if len(self.tags) > _MAX_TAGS or not all(_SERVICE_WORD.fullmatch(word) for word in words):
-            raise ValueError(f"service_name and at most {_MAX_TAGS} tags must be 1 to 32 printable ASCII characters")
+        if not are_listed_tags(self.tags) or not (self.service_name is None or is_listed_word(self.service_name)):
+            raise ValueError(
+                f"service_name and at most {MAX_TAGS} tags, no two alike, must be 1 to 32 printable ASCII characters"
+            )
+        if self.icon_url is not None and not is_listed_icon(self.icon_url):
+            raise ValueError("icon_url must be an absolute http(s) URL with a public host name")
         # What a v2 client echoes must be readable by our own decoder, which takes no fractions.
         strict_json.read_object(strict_json.write(dict(self.extensions)))
 
@@ -173,4 +177,6 @@ def _resource(offer: Offer) -> dict[str, Any]:
         resource["serviceName"] = offer.service_name
     if offer.tags:
         resource["tags"] = list(offer.tags)
+    if offer.icon_url is not None:
+        resource["iconUrl"] = offer.icon_url
     return resource
