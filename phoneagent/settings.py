@@ -18,6 +18,7 @@ from phoneagent.x402 import network_of
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 MIN_SECRET_CHARS = 32
 
+_EMAIL = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+\.[^\s@<>\"]+")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _PRIVATE_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 
@@ -30,6 +31,12 @@ def _address(value: str) -> str:
     if _ADDRESS.fullmatch(value) is None:
         raise ValueError("must be an address of 20 bytes in hex, with 0x")
     return value.lower()
+
+
+def _email(value: str) -> str:
+    if _EMAIL.fullmatch(value) is None:
+        raise ValueError("must be an e-mail address")
+    return value
 
 
 def _http_url(value: str) -> str:
@@ -83,6 +90,7 @@ def _is_safe(url: str) -> bool:
 
 
 Url = Annotated[str, AfterValidator(_http_url)]
+Email = Annotated[str, AfterValidator(_email)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 ChainId = Annotated[int, AfterValidator(_chain)]
 PrivateKey = Annotated[SecretStr, AfterValidator(_key)]
@@ -100,6 +108,9 @@ class Settings(BaseSettings):
 
     public_url: Url | None = Field(
         None, description="Address under which clients reach the service; offers carry it. Needed off loopback."
+    )
+    contact_email: Email | None = Field(
+        None, description="Where clients and catalogues reach the operator; published in openapi.json."
     )
     redis_url: RedisUrl = Field(description="Redis or Valkey with AOF and noeviction.")
     rpc_url: Url = Field(description="JSON-RPC endpoint of the chain.")

@@ -92,6 +92,8 @@ def test_settings_that_are_wrong_by_themselves_do_not_hide_those_that_are_wrong_
         ("RPC_URL", "127.0.0.1:8545"),
         ("RPC_URL", "http://[::1"),
         ("PUBLIC_URL", "phoneagent.test"),
+        ("CONTACT_EMAIL", "nobody"),
+        ("CONTACT_EMAIL", "Nobody <nobody@phoneagent.test>"),
         ("FACILITATOR_URL", "/facilitator"),
         ("SMSFAST_URL", "unix:///tmp/socket"),
         ("PAY_TO", "0x" + "g" * 40),

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from phoneagent import __version__
-from phoneagent.web.openapi.headers import component_headers
+from phoneagent.web.guidance import GUIDANCE
+from phoneagent.web.openapi.headers import component_headers, security_schemes
 from phoneagent.web.openapi.operations import paths
 from phoneagent.web.openapi.schemas import component_schemas
 from phoneagent.x402 import BASE, SCHEME, V1, checksum_address, network_of
@@ -30,12 +31,17 @@ _DESCRIPTION = (
 )
 
 
-def openapi_document(*, public_url: str, pay_to: str, chain_id: int) -> dict[str, Any]:
+def openapi_document(
+    *, public_url: str, pay_to: str, chain_id: int, contact_email: str | None = None
+) -> dict[str, Any]:
     """Return the document of a service at ``public_url`` that is paid at ``pay_to`` in USDC of ``chain_id``.
 
-    Raises ValueError for a chain that is not supported.
+    Who runs it is reached at ``contact_email``, or else through the public page. Raises ValueError for a chain that is
+    not supported.
     """
     network = network_of(chain_id)
+    base_url = public_url.rstrip("/")
+    contact = {"name": "PhoneAgent", "url": f"{base_url}/"}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -44,17 +50,23 @@ def openapi_document(*, public_url: str, pay_to: str, chain_id: int) -> dict[str
             "summary": _SUMMARY,
             "description": _DESCRIPTION,
             "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
-            "contact": {"name": "PhoneAgent"},
+            "contact": {**contact, "email": contact_email} if contact_email else contact,
+            "x-guidance": GUIDANCE,
         },
-        "servers": [{"url": public_url.rstrip("/")}],
+        "servers": [{"url": base_url}],
         "x-x402": {
             "scheme": SCHEME,
             "network": network.name_in(V1),
             "asset": checksum_address(network.usdc.token),
             "payTo": checksum_address(pay_to.lower()),
         },
+        "x-agentcash-guidance": {"llmsTxtUrl": f"{base_url}/llms.txt"},
         "paths": paths(),
-        "components": {"schemas": component_schemas(network), "headers": component_headers()},
+        "components": {
+            "schemas": component_schemas(network),
+            "headers": component_headers(),
+            "securitySchemes": security_schemes(),
+        },
     }
 
 

@@ -15,6 +15,9 @@ X_PAYMENT_REQUIRED = "X-Payment-Required"
 X_PAYMENT_RESPONSE = "X-Payment-Response"
 RETRY_AFTER = "Retry-After"
 
+QUERY_SCHEME = "rentalToken"
+BEARER_SCHEME = "rentalTokenBearer"
+
 
 def component_headers() -> dict[str, Any]:
     """Return the headers of answers, by the name under which responses refer to them."""
@@ -35,6 +38,15 @@ def component_headers() -> dict[str, Any]:
             "description": "Seconds to wait before the same request is worth sending again.",
             "schema": {"type": "integer", "minimum": 1},
         },
+    }
+
+
+def security_schemes() -> dict[str, Any]:
+    """Return the two ways in which a rental's token opens its SMS; one of them is enough."""
+    told = "The `token` of POST /rent"
+    return {
+        QUERY_SCHEME: {"type": "apiKey", "in": "query", "name": "token", "description": f"{told}."},
+        BEARER_SCHEME: {"type": "http", "scheme": "bearer", "description": f"{told}, kept out of the URL."},
     }
 
 

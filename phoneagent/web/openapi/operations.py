@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from phoneagent.core import money
+from phoneagent.core.catalog import COUNTRIES_PRICE_ATOMIC, PRICES_ATOMIC
 from phoneagent.services.deliver import LONGEST_WAIT_S
 from phoneagent.web.body import MAX_BODY_BYTES
 from phoneagent.web.gate import MAX_HEAD_BYTES
 from phoneagent.web.openapi import examples
 from phoneagent.web.openapi.headers import (
+    BEARER_SCHEME,
+    QUERY_SCHEME,
     X_PAYMENT_REQUIRED,
     X_PAYMENT_RESPONSE,
     idempotency_parameter,
@@ -25,6 +29,9 @@ from phoneagent.x402 import PAYMENT_REQUIRED, PAYMENT_RESPONSE
 Json = dict[str, Any]
 
 _PAYMENT_400 = ("invalid_payment", "conflicting_payments")
+_X402: list[Json] = [{"x402": {}}]
+_FREE: Json = {"security": []}
+_BY_TOKEN: Json = {"security": [{QUERY_SCHEME: []}, {BEARER_SCHEME: []}]}
 _READ_503 = ("store_unavailable", "internal_error", "shutting_down")
 _AWAY = ("facilitator_unavailable", "chain_unavailable", "retry_same_payment", *_READ_503)
 _CALLER_429 = ("rate_limited", "too_many_waiters")
@@ -50,6 +57,7 @@ def _list_countries() -> Json:
         "summary": "Buy the list of countries and services in stock, with their prices.",
         "description": f"Costs {LIST_PRICE_TEXT}, settled before the answer. The same payment sent again gets the list "
         "again, until ten minutes after its validBefore, and is never charged twice.",
+        **_paid({"mode": "fixed", "currency": "USD", "amount": money.text(COUNTRIES_PRICE_ATOMIC)}),
         "parameters": [
             {
                 "name": "country",
@@ -84,6 +92,14 @@ def _rent_number() -> Json:
         "description": "Without a payment the answer is 402 with the offer for exactly this body. With the signed "
         "payment the number is bought and returned; the payment is held and goes to the chain only when an SMS is "
         "there. The same payment with the same body always leads to the same rental.",
+        **_paid(
+            {
+                "mode": "dynamic",
+                "currency": "USD",
+                "min": money.text(min(PRICES_ATOMIC.values())),
+                "max": money.text(max(PRICES_ATOMIC.values())),
+            }
+        ),
         "parameters": [*payment_parameters(), idempotency_parameter()],
         "requestBody": {
             "required": True,
@@ -118,6 +134,7 @@ def _get_sms() -> Json:
         "description": f"With `wait` the answer comes as soon as an SMS may be shown, and after at most "
         f"{LONGEST_WAIT_S} seconds; an empty list then means: ask again. An SMS is shown when its payment has settled, "
         "so the list stays empty for a moment after `sms_received` has become true.",
+        **_BY_TOKEN,
         "parameters": [
             _rental_id(),
             _token(),
@@ -150,6 +167,7 @@ def _get_rental_status() -> Json:
         "operationId": "getRentalStatus",
         "summary": "See where a rental and its payment stand.",
         "description": "Needs no token and shows no SMS.",
+        **_FREE,
         "parameters": [_rental_id()],
         "responses": {
             "200": _json("The rental.", "RentalStatus", examples.STATUS),
@@ -166,6 +184,7 @@ def _cancel_rental() -> Json:
         "summary": "Give a number back before its SMS.",
         "description": "Ends the rental at once and costs nothing. The provider is asked a last time: if an SMS is "
         "there, it wins. A repetition gets the same answer.",
+        **_BY_TOKEN,
         "parameters": [_rental_id(), _token()],
         "responses": {
             "200": _json("The rental, released.", "RentalStatus"),
@@ -182,6 +201,7 @@ def _health() -> Json:
     return {
         "operationId": "getHealth",
         "summary": "Whether the process lives.",
+        **_FREE,
         "responses": {"200": _json("It does.", "Health"), **_at_the_gate()},
     }
 
@@ -190,6 +210,7 @@ def _readiness() -> Json:
     return {
         "operationId": "getReadiness",
         "summary": "Whether the process can serve.",
+        **_FREE,
         "responses": {
             "200": _json("Everything it needs answers.", "Health"),
             "503": problem(
@@ -207,12 +228,18 @@ def _document() -> Json:
     return {
         "operationId": "getOpenApi",
         "summary": "This document.",
+        **_FREE,
         "responses": {
             "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}},
             **_too_much("rate_limited"),
             "503": problem("The process stops.", "shutting_down"),
         },
     }
+
+
+def _paid(price: Json) -> Json:
+    """Return how an operation is paid for, as AgentCash and x402scan read it. It needs no key besides."""
+    return {**_FREE, "x-payment-info": {"price": price, "protocols": _X402}}
 
 
 _RECEIPTS = (X_PAYMENT_RESPONSE, PAYMENT_RESPONSE)

@@ -40,6 +40,7 @@ def _required_v1(network: Network) -> Schema:
         "payTo": {**_TEXT, "description": "Who is paid: `to` of the authorization."},
         "maxTimeoutSeconds": _timeout(),
         "asset": {**_TEXT, "description": "The USDC contract."},
+        "outputSchema": {"type": "object", "description": "For catalogues: fields of the request, kind of the answer."},
         "extra": {"$ref": "#/components/schemas/SigningDomain"},
     }
     return {
@@ -88,6 +89,7 @@ def _required_v2(network: Network) -> Schema:
         "mimeType": _TEXT,
         "serviceName": _TEXT,
         "tags": {"type": "array", "items": _TEXT},
+        "iconUrl": _TEXT,
     }
     return {
         "type": "object",
@@ -104,6 +106,10 @@ def _required_v2(network: Network) -> Schema:
                     "required": [name for name in offer if name != "extra"],
                     "properties": offer,
                 },
+            },
+            "extensions": {
+                "type": "object",
+                "description": "Send them back with the payment. `bazaar` describes this operation to catalogues.",
             },
         },
     }
