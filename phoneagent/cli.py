@@ -48,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     dev.set_defaults(run=_dev)
     openapi = commands.add_parser("openapi", help="print the OpenAPI document")
     openapi.set_defaults(run=_openapi)
+    errors = commands.add_parser("errors", help="print docs/errors.md: every error code and what to do next")
+    errors.set_defaults(run=_errors)
     return parser
 
 
@@ -95,6 +97,17 @@ def _openapi(_options: argparse.Namespace) -> int:
     from phoneagent.web.openapi import example_document  # noqa: PLC0415  slow import
 
     sys.stdout.write(json.dumps(example_document(), indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _errors(_options: argparse.Namespace) -> int:
+    from phoneagent.paywall import Till, TillTerms  # noqa: PLC0415  slow import
+    from phoneagent.web.discovery import errors_document  # noqa: PLC0415  slow import
+    from phoneagent.web.openapi.document import EXAMPLE_PAY_TO, EXAMPLE_PUBLIC_URL  # noqa: PLC0415  slow import
+    from phoneagent.x402 import BASE  # noqa: PLC0415  slow import
+
+    till = Till(TillTerms(EXAMPLE_PAY_TO, BASE.usdc, EXAMPLE_PUBLIC_URL))
+    sys.stdout.write("<!-- Made by `phoneagent errors > docs/errors.md`. -->\n\n" + errors_document(till))
     return 0
 
 

@@ -25,7 +25,7 @@ from phoneagent.services.refresh import Refresh
 from phoneagent.services.rent import Rent, RentTerms
 from phoneagent.services.replay import Replay
 from phoneagent.services.settle import Settle
-from phoneagent.web import Admission, Callers, Doors, create_app, openapi_document
+from phoneagent.web import Admission, Callers, Discovery, Doors, create_app, openapi_document
 from phoneagent.web.health import Health
 from phoneagent.web.storefront import Storefront
 from phoneagent.workers import LONGEST_SLEEP_S, Crew, CrewPace, Handler
@@ -63,8 +63,14 @@ def web_app(engine: Engine, extra_routes: Sequence[BaseRoute] = ()) -> Starlette
     admission = _admission(engine)
     storefront = Storefront(rent, list_countries, engine.deliver, cancel, engine.shelf, till, admission.limits)
     health = Health(engine.ready, admission.limits)
-    document = openapi_document(public_url=settings.public_address, pay_to=settings.pay_to, chain_id=settings.chain_id)
-    return create_app(Doors(storefront, health, admission, document, extra_routes))
+    document = openapi_document(
+        public_url=settings.public_address,
+        pay_to=settings.pay_to,
+        chain_id=settings.chain_id,
+        contact_email=settings.contact_email,
+    )
+    discovery = Discovery(till, document, settings.public_address)
+    return create_app(Doors(storefront, health, admission, discovery, extra_routes))
 
 
 def crew(engine: Engine, longest_sleep_s: float = LONGEST_SLEEP_S) -> Crew:

@@ -3,6 +3,6 @@
 It knows neither HTTP nor MCP: header values and bodies come in and go out as text and bytes.
 """
 
-from phoneagent.paywall.till import Till, TillTerms
+from phoneagent.paywall.till import ICON_PATH, Till, TillTerms
 
-__all__ = ["Till", "TillTerms"]
+__all__ = ["ICON_PATH", "Till", "TillTerms"]

@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from phoneagent.core.errors import PaymentRefused, PhoneAgentError
 from phoneagent.web import problems, x402
 from phoneagent.web.admission import Admission, AdmissionMiddleware
+from phoneagent.web.discovery import Discovery
 from phoneagent.web.health import Health
 from phoneagent.web.storefront import Storefront
 
@@ -38,21 +37,17 @@ class Doors:
     storefront: Storefront
     health: Health
     admission: Admission
-    openapi: dict[str, Any]
+    discovery: Discovery
     extra_routes: Sequence[BaseRoute] = field(default_factory=tuple)
 
 
 def create_app(doors: Doors, lifespan: Lifespan | None = None) -> Starlette:
     """Return the application."""
-
-    async def openapi(_request: Request) -> Response:
-        return JSONResponse(doors.openapi)
-
     app = Starlette(
         routes=[
             *doors.storefront.routes(),
             *doors.health.routes(),
-            Route("/openapi.json", openapi),
+            *doors.discovery.routes(),
             *doors.extra_routes,
         ],
         middleware=[

@@ -36,6 +36,23 @@ ADDED_MEMBERS = {
         "services",
     },
 }
+PAGES = {
+    (path, "GET")
+    for path in (
+        "/",
+        "/.well-known/x402",
+        "/.well-known/x402.json",
+        "/favicon.ico",
+        "/icon.png",
+        "/llms-full.txt",
+        "/llms.txt",
+        "/problems",
+        "/problems/{code}",
+        "/robots.txt",
+    )
+}
+"""Pages are not operations: a model that reads the document would only pay for reading them (decision 0033)."""
+
 ADDED_PARAMETERS = {
     "listCountries": {("country", "query"), ("PAYMENT-SIGNATURE", "header"), ("X-PAYMENT", "header")},
     "rentNumber": {("PAYMENT-SIGNATURE", "header"), ("X-PAYMENT", "header"), ("Idempotency-Key", "header")},
@@ -117,7 +134,14 @@ async def test_every_route_is_documented_and_every_documented_route_is_there(red
     async with open_world(redis_url) as world:
         served = _served(world)
     documented = {(path, method.upper()) for path, methods in DOCUMENT["paths"].items() for method in methods}
-    assert served == documented
+    assert served - PAGES == documented
+
+
+async def test_a_page_is_not_an_operation(redis_url: str) -> None:
+    async with open_world(redis_url) as world:
+        served = _served(world)
+    assert served >= PAGES
+    assert not {path for path, _ in PAGES} & DOCUMENT["paths"].keys()
 
 
 def _served(world: World) -> set[tuple[str, str]]:

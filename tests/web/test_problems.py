@@ -72,7 +72,8 @@ async def test_a_wait_before_the_next_try_stands_in_body_and_header() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/"), ("POST", "/rentals"), ("GET", "/sms/a/b"), ("POST", "/rent/")]
+    ("method", "path"),
+    [("GET", "/problems/no_such_code"), ("POST", "/rentals"), ("GET", "/sms/a/b"), ("POST", "/rent/")],
 )
 async def test_a_path_that_is_not_there_is_a_problem_too(world: World, method: str, path: str) -> None:
     response = await world.http.request(method, path)

@@ -7,6 +7,9 @@ import pytest
 from phoneagent.x402 import is_listed_icon, payment_required_v2
 from tests.x402.examples import OFFER
 
+WIDE_LOCALHOST = "".join(chr(ord(letter) + 0xFEE0) for letter in "localhost")
+"""The same name in full-width letters, which resolvers take for it."""
+
 
 @pytest.mark.parametrize(
     "url",
@@ -39,7 +42,7 @@ def test_an_icon_under_a_name_is_shown(url: str) -> None:
         "https://phoneagent.example/icon\n.png",
         "https://phoneagent.example/\x7f",
         "https://bücher.example/icon.png",
-        "https://ｌｏｃａｌｈｏｓｔ/icon.png",
+        f"https://{WIDE_LOCALHOST}/icon.png",
         "https://%6cocalhost/icon.png",
         "https://localhost/icon.png",
         "https://LOCALHOST:8000/icon.png",
