@@ -39,7 +39,7 @@ class Page:
 
     path: str
     media_type: str
-    body: str | bytes
+    body: bytes
     max_age_s: int = TEXT_MAX_AGE_S
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,7 +59,9 @@ class Discovery:
 
     def routes(self) -> list[Route]:
         """Return the routes. Here everything is computed."""
-        problems = {code: self._markdown(f"/problems/{code}", text) for code, text in problem_pages(self.till).items()}
+        problems = {
+            code: _text(f"/problems/{code}", "text/markdown", text) for code, text in problem_pages(self.till).items()
+        }
 
         async def problem(request: Request) -> Response:
             page = problems.get(request.path_params["code"])
@@ -72,20 +74,17 @@ class Discovery:
     def _pages(self) -> Iterator[Page]:
         base_url, errors = self.public_url.rstrip("/"), errors_document(self.till)
         resources = json.dumps(self._resources(base_url))
-        yield Page(OPENAPI_PATH, "application/json", json.dumps(self.document, ensure_ascii=False))
-        yield Page("/.well-known/x402", "application/json", resources)
-        yield Page("/.well-known/x402.json", "application/json", resources)
-        yield Page("/llms.txt", "text/plain", llms_txt(self.document, base_url))
-        yield Page("/llms-full.txt", "text/plain", llms_full_txt(self.document, base_url, errors))
-        yield self._markdown("/problems", errors)
-        yield Page("/", "text/html", front_page(base_url, ICON_PATH), headers={"content-security-policy": POLICY})
-        yield Page("/robots.txt", "text/plain", _ROBOTS)
+        yield _text(OPENAPI_PATH, "application/json", json.dumps(self.document, ensure_ascii=False))
+        yield _text("/.well-known/x402", "application/json", resources)
+        yield _text("/.well-known/x402.json", "application/json", resources)
+        yield _text("/llms.txt", "text/plain", llms_txt(self.document, base_url))
+        yield _text("/llms-full.txt", "text/plain", llms_full_txt(self.document, base_url, errors))
+        yield _text("/problems", "text/markdown", errors)
+        front = front_page(base_url, ICON_PATH).encode()
+        yield Page("/", "text/html", front, headers={"content-security-policy": POLICY})
+        yield _text("/robots.txt", "text/plain", _ROBOTS)
         yield Page(ICON_PATH, "image/png", icon.png(), ICON_MAX_AGE_S)
         yield Page("/favicon.ico", "image/x-icon", icon.ico(), ICON_MAX_AGE_S)
-
-    @staticmethod
-    def _markdown(path: str, text: str) -> Page:
-        return Page(path, "text/markdown", text)
 
     def _resources(self, base_url: str) -> dict[str, Any]:
         """Return the paid resources in both shapes that crawlers read (x402.md §3.2); the live 402 wins over either."""
@@ -110,6 +109,10 @@ def _item(offer: Offer) -> dict[str, Any]:
         "input": info["input"],
         "output": info["output"],
     }
+
+
+def _text(path: str, media_type: str, text: str) -> Page:
+    return Page(path, media_type, text.encode())
 
 
 def _route(page: Page) -> Route:

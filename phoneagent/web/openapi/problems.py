@@ -31,7 +31,11 @@ def problem_schema() -> dict[str, Any]:
         "description": "An error after RFC 9457. Programs read `code` and `retry_action`, people `title` and `detail`.",
         "required": ["type", "title", "status", "detail", "code"],
         "properties": {
-            "type": {"type": "string", "format": "uri-reference", "description": "Names the kind: /problems/{code}."},
+            "type": {
+                "type": "string",
+                "format": "uri-reference",
+                "description": "/problems/{code}, where it is explained.",
+            },
             "title": {"type": "string", "description": "What the code says, the same every time."},
             "status": {"type": "integer", "description": "The HTTP status."},
             "detail": {"type": "string", "description": "What is wrong this time; a 400 names the field."},
