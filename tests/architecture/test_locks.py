@@ -1,5 +1,6 @@
 """The locks name packages by version and hash, and say nothing about the machine that made them."""
 
+import json
 import re
 import tomllib
 from itertools import chain
@@ -25,7 +26,7 @@ def declared() -> set[str]:
 
 
 def test_there_is_a_lock_for_running_building_developing_and_comparing() -> None:
-    assert [lock.stem for lock in LOCKS] == ["bench", "build", "dev", "runtime"]
+    assert [lock.stem for lock in LOCKS] == ["bench", "build", "dev", "discovery", "runtime"]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
@@ -46,3 +47,12 @@ def test_the_smaller_locks_agree_with_the_development_lock(name: str) -> None:
 
 def test_everything_declared_is_locked() -> None:
     assert declared() <= pins(ROOT / "requirements/dev.lock").keys()
+
+
+@pytest.mark.parametrize("lock", sorted((ROOT / "tests").rglob("package-lock.json")), ids=lambda lock: lock.parent.name)
+def test_a_lock_of_npm_holds_versions_and_hashes_only(lock: Path) -> None:
+    packages = json.loads(lock.read_text(encoding="utf-8"))["packages"]
+    installed = {name: package for name, package in packages.items() if name}
+
+    assert installed
+    assert [name for name, package in installed.items() if "integrity" not in package or "resolved" in package] == []
