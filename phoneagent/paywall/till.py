@@ -112,8 +112,7 @@ class Till:
     def offer(self, product: Product, price_atomic: int | None = None) -> Offer:
         """Return what is asked for a product, at its default price unless told."""
         base = self._rent if product is Product.RENT else self._countries
-        timeout_s = base.max_timeout_s + self._lag_s()
-        return replace(base, price_atomic=price_atomic or base.price_atomic, max_timeout_s=timeout_s)
+        return base.priced(price_atomic or base.price_atomic, base.max_timeout_s + self._lag_s())
 
     def payment(
         self, product: Product, header_values: Sequence[str], idempotency_key: str | None = None

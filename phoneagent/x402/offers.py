@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +74,18 @@ class Offer:
             raise ValueError("icon_url must be an absolute http(s) URL with a public host name")
         # What a v2 client echoes must be readable by our own decoder, which takes no fractions.
         strict_json.read_object(strict_json.write(dict(self.extensions)))
+
+    def priced(self, price_atomic: int, max_timeout_s: int) -> Offer:
+        """Return the same offer at another price and window. Raises ValueError if one of them is not positive.
+
+        Every payment asks for one: what else the offer says was judged when it was made, and is not judged again.
+        """
+        if price_atomic <= 0 or max_timeout_s <= 0:
+            raise ValueError("price_atomic and max_timeout_s must be positive")
+        made = copy(self)
+        object.__setattr__(made, "price_atomic", price_atomic)
+        object.__setattr__(made, "max_timeout_s", max_timeout_s)
+        return made
 
 
 @dataclass(frozen=True, slots=True)

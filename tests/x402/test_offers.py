@@ -146,6 +146,19 @@ def test_the_facilitator_gets_the_entry_that_the_client_saw(version: int) -> Non
     assert len(sent) == (10 if version == 1 else 7)
 
 
+def test_another_price_changes_the_price_and_the_window_only() -> None:
+    priced = OFFER.priced(2_000_000, 60)
+
+    assert priced == replace(OFFER, price_atomic=2_000_000, max_timeout_s=60)
+    assert (OFFER.price_atomic, OFFER.max_timeout_s) == (1_000_000, 1800)
+
+
+@pytest.mark.parametrize(("price_atomic", "max_timeout_s"), [(0, 60), (-1, 60), (1, 0), (1, -1)])
+def test_another_price_must_be_one(price_atomic: int, max_timeout_s: int) -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        OFFER.priced(price_atomic, max_timeout_s)
+
+
 def test_the_requirements_are_the_same_bytes_every_time() -> None:
     assert requirements(OFFER, 2).decode() == (
         '{"amount":"1000000","asset":"' + USDC + '","extra":{"name":"USD Coin","version":"2"},'
