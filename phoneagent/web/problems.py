@@ -19,6 +19,7 @@ from phoneagent.core.errors import (
     Gone,
     InternalFault,
     LimitReached,
+    Meaning,
     NotFound,
     NotNow,
     PayerBlocked,
@@ -72,12 +73,10 @@ def problem(error: PhoneAgentError) -> Response:
         "status": status,
         "detail": error.detail if status != _INTERNAL else meaning.title,
         "code": error.code,
-        "retryable": meaning.retry_action is not None and meaning.retry_action not in _FINAL_ACTIONS,
+        **_next_step(meaning),
     }
     if (isinstance(error, _UNCHARGED) and not isinstance(error, CallerLimited)) or error.code == "no_inventory":
         body["charged"] = False
-    if meaning.retry_action is not None:
-        body["retry_action"] = meaning.retry_action.value
     if error.code in _PAYMENT_STATE_OF_CODE:
         body["payment_state"] = _PAYMENT_STATE_OF_CODE[error.code]
     body.update(error.members)
@@ -93,6 +92,14 @@ _UNCHARGED = (RequestInvalid, PayerBlocked, LimitReached, SettlementFailed)
 
 _INTERNAL = 500
 _FINAL_ACTIONS = frozenset({RetryAction.ABANDON, RetryAction.CHANGE_REQUEST})
+
+
+def _next_step(meaning: Meaning) -> dict[str, Any]:
+    """Return what to do next, as members: the same for every answer with this meaning."""
+    action = meaning.retry_action
+    if action is None:
+        return {"retryable": False}
+    return {"retryable": action not in _FINAL_ACTIONS, "retry_action": action.value}
 
 
 async def on_error(_request: Request, exc: Exception) -> Response:
@@ -118,8 +125,15 @@ async def on_http_error(_request: Request, exc: Exception) -> Response:
 
 def problem_of_status(status: int, code: str, detail: str) -> Response:
     """Return a problem for what the protocol itself refuses, before any of our errors applies."""
-    title = MEANINGS[code].title
-    body = {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail, "code": code}
+    meaning = MEANINGS[code]
+    body = {
+        "type": f"/problems/{code}",
+        "title": meaning.title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **_next_step(meaning),
+    }
     return Response(json.dumps(body), status, {"cache-control": "no-store"}, media_type="application/problem+json")
 
 

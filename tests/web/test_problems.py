@@ -79,6 +79,7 @@ async def test_a_path_that_is_not_there_is_a_problem_too(world: World, method: s
     response = await world.http.request(method, path)
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
     assert response.json().keys() >= {"type", "title", "status", "detail", "code"}
+    assert (response.json()["retryable"], response.json()["retry_action"]) == (False, "abandon")
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,7 @@ async def test_a_method_that_is_not_allowed_is_told_which_are(
 ) -> None:
     response = await world.http.request(method, path)
     assert (response.status_code, response.json()["code"]) == (405, "not_allowed")
+    assert response.json()["retry_action"] == "change_request"
     assert {name.strip() for name in response.headers["allow"].split(",")} == set(allowed.split(", "))
 
 
