@@ -17,6 +17,7 @@ INSTALLED = Path(__file__).parents[3] / ".node-discovery"
 PROGRAM = INSTALLED / "node_modules/@agentcash/discovery/bin/discovery.js"
 PAID = {("POST", "/rent"): "1.00-2.00 USD", ("GET", "/countries"): "0.01 USD"}
 
+FEWEST_NODE = 20
 INSTALL_WITHIN_S = 120
 RUN_WITHIN_S = 60
 
@@ -24,8 +25,8 @@ RUN_WITHIN_S = 60
 def missing() -> str | None:
     """Tell why it cannot be run here, None if it can. Installs it, as locked, where npm can."""
     npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        return "@agentcash/discovery needs Node, with npm"
+    if npm is None or shutil.which("node") is None or _node_release() < FEWEST_NODE:
+        return f"@agentcash/discovery needs Node {FEWEST_NODE} or newer, with npm"
     stamp, lock = INSTALLED / "lock.stamp", (PINNED / "package-lock.json").read_text(encoding="utf-8")
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == lock:
         return None
@@ -64,6 +65,11 @@ def _is_paid(resource: dict[str, Any]) -> bool:
 def _warnings(what: str, answer: dict[str, Any]) -> Iterator[str]:
     for warning in answer["warnings"]:
         yield f"{what}: [{warning['severity']}] {warning['code']} {warning.get('path', '')}: {warning['message']}"
+
+
+def _node_release() -> int:
+    said = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=RUN_WITHIN_S, check=False)  # noqa: S607  whichever is on the PATH
+    return int(said.stdout.strip().lstrip("v").partition(".")[0] or 0)
 
 
 def _run(command: str, target: str) -> dict[str, Any]:
