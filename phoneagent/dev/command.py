@@ -26,7 +26,7 @@ from phoneagent.bootstrap.engine import Engine
 from phoneagent.bootstrap.process import raise_file_limit
 from phoneagent.dev.control import ControlGuard, control_route
 from phoneagent.dev.infra import HOST
-from phoneagent.dev.stack import InfraError, Stack, open_stack
+from phoneagent.dev.stack import EMBEDDED, InfraError, Stack, open_stack
 from phoneagent.settings import read_settings
 
 CHILD_LOOK_S = 0.5
@@ -41,6 +41,7 @@ class DevOptions:
     as_json: bool = False
     data_dir: Path | None = None
     only_infra: bool = False
+    infra: str = EMBEDDED
 
 
 async def dev(options: DevOptions) -> None:
@@ -60,7 +61,7 @@ async def running(options: DevOptions, stopping: asyncio.Event) -> AsyncIterator
     Raises InfraError when a part does not start or dies.
     """
     raise_file_limit()
-    async with open_stack(options.data_dir) as stack:
+    async with open_stack(options.data_dir, options.infra) as stack:
         watching = asyncio.create_task(_watch_child(stack, stopping))
         if options.only_infra:
             yield stack.announcement(None)

@@ -97,12 +97,12 @@ class Agent:
         _line(line, f"agent {payer / 1e6:.2f} USDC, operator {payee / 1e6:.2f} USDC")
 
 
-async def story() -> None:
+async def story(options: DevOptions | None = None) -> None:
     """Tell it. Raises StoryError when it does not go as it must."""
     _line("start", "store, chain, facilitator, simulated upstream and the service, on this machine")
     stopping = asyncio.Event()
     async with (
-        running(DevOptions(), stopping) as told,
+        running(options or DevOptions(), stopping) as told,
         httpx.AsyncClient(base_url=told["base_url"], timeout=40, trust_env=False) as http,
     ):
         agent = Agent(told, http)
@@ -178,11 +178,11 @@ def _line(label: str, text: str) -> None:
     sys.stdout.flush()
 
 
-def main() -> int:
+def main(options: DevOptions | None = None) -> int:
     """Tell the story; return 0 when it went as it must."""
     logs.set_up("WARNING")
     try:
-        asyncio.run(story())
+        asyncio.run(story(options))
     except (StoryError, InfraError) as failure:
         sys.stderr.write(f"the demo failed: {failure}\n")
         return 1

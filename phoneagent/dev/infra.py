@@ -10,13 +10,16 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from phoneagent import logs
 from phoneagent.bootstrap import bind, stop_on_signals
@@ -57,13 +60,27 @@ class Addresses:
     smsactivate_url: str
 
 
+class Chain(Protocol):
+    """The node that every part stands on. The embedded one is usual; tests put another in its place."""
+
+    @property
+    def app(self) -> ASGIApp:
+        """JSON-RPC at ``POST /``, with the token at Base's USDC address and ether for the relayer and the wallet."""
+
+    async def tick(self) -> None:
+        """Seal a block at the clock's time, which jumped."""
+
+    async def aclose(self) -> None:
+        """End the node and everything it holds."""
+
+
 class SharedClock:
     """The one dev clock: its offset lives in the store, and moving it mines a block and wakes every queue."""
 
     def __init__(self, hand: DevClockHand) -> None:
         """Move through ``hand``; the chain joins when it stands."""
         self._hand = hand
-        self.chain: DevChain | None = None
+        self.chain: Chain | None = None
 
     def now_ms(self) -> int:
         """Return the time in unix ms."""
@@ -79,7 +96,10 @@ class SharedClock:
         return self.now_ms()
 
 
-async def run(orders: Orders, tell: int) -> None:
+OpenChain = Callable[[Orders, SharedClock], Awaitable[Chain]]
+
+
+async def run(orders: Orders, tell: int, open_chain: OpenChain) -> None:
     """Start the parts, write their addresses to the descriptor ``tell``, serve until told to stop."""
     raise_file_limit()
     stopping = asyncio.Event()
@@ -88,7 +108,7 @@ async def run(orders: Orders, tell: int) -> None:
     hand = DevClockHand(redis)
     await hand.read()
     clock = SharedClock(hand)
-    chain = await _open_chain(orders, clock)
+    chain = await open_chain(orders, clock)
     clock.chain = chain
     socks = [bind(HOST, 0) for _ in range(3)]
     rpc_url, facilitator_url, provider_url = (f"http://{HOST}:{sock.getsockname()[1]}" for sock in socks)
@@ -109,7 +129,8 @@ async def run(orders: Orders, tell: int) -> None:
     await redis.aclose()
 
 
-async def _open_chain(orders: Orders, clock: SharedClock) -> DevChain:
+async def open_embedded(orders: Orders, clock: SharedClock) -> DevChain:
+    """Found the embedded chain, or go on with the one in the data directory, and fund the wallet."""
     keys = orders.keys
     wallet = address_of(keys.wallet)
     home = Path(orders.data_dir) if orders.data_dir else None
@@ -137,7 +158,7 @@ def _provider(orders: Orders, clock: SharedClock) -> SmsActivateSimulator:
     )
 
 
-def _chain_app(chain: DevChain, clock: SharedClock) -> Starlette:
+def _chain_app(chain: Chain, clock: SharedClock) -> Starlette:
     controls = control_routes(faults=Faults({}), state=lambda: {"now": clock.now_ms() // 1000}, clock=clock)
     return Starlette(routes=[*controls, Mount("/", chain.app)], middleware=[Middleware(ControlGuard)])
 
@@ -153,15 +174,16 @@ async def _is_served(http: httpx.AsyncClient, rpc_url: str) -> None:
             return
 
 
-def main(orders_fd: int, tell_fd: int, errors_fd: int) -> None:
-    """Run with orders from one descriptor, addresses to another, logs to a third."""
+def main(open_chain: OpenChain = open_embedded) -> None:
+    """Run with orders from one descriptor, addresses to another, logs to a third: the three arguments."""
+    orders_fd, tell_fd, errors_fd = (int(fd) for fd in sys.argv[1:4])
     os.dup2(errors_fd, sys.stderr.fileno())
     logs.set_up("WARNING")
     with os.fdopen(orders_fd) as pipe:
         given = json.load(pipe)
     orders = Orders(given["redis_url"], DevKeys(**given["keys"]), given["data_dir"])
-    asyncio.run(run(orders, tell_fd))
+    asyncio.run(run(orders, tell_fd, open_chain))
 
 
 if __name__ == "__main__":
-    main(*(int(fd) for fd in sys.argv[1:4]))
+    main()

@@ -28,6 +28,8 @@ from phoneagent.x402 import checksum_address
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
+EMBEDDED = "phoneagent.dev.infra"
+"""The module whose ``main`` is the outside world. Tests name another one, on another chain."""
 
 
 class InfraError(RuntimeError):
@@ -93,26 +95,26 @@ class Stack:
 
 
 @contextlib.asynccontextmanager
-async def open_stack(data_dir: Path | None) -> AsyncIterator[Stack]:
+async def open_stack(data_dir: Path | None, infra: str = EMBEDDED) -> AsyncIterator[Stack]:
     """Start store and outside world; stop both in the end. Raises InfraError, ValkeyError."""
     with contextlib.ExitStack() as cleanup:
         home = data_dir or Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="phoneagent-dev-")))
         home.mkdir(parents=True, exist_ok=True)
         keys = dev_keys.load_or_make(home)
         async with await EmbeddedValkey.start(home / "valkey") as valkey:
-            child, addresses = await _start_infra(Orders(valkey.url, keys, str(home) if data_dir else None))
+            child, addresses = await _start_infra(infra, Orders(valkey.url, keys, str(home) if data_dir else None))
             try:
                 yield Stack(valkey.url, addresses, keys, child)
             finally:
                 await asyncio.to_thread(_stop, child)
 
 
-async def _start_infra(orders: Orders) -> tuple[Popen[bytes], Addresses]:
+async def _start_infra(infra: str, orders: Orders) -> tuple[Popen[bytes], Addresses]:
     orders_read, orders_write = os.pipe()
     tell_read, tell_write = os.pipe()
     errors = os.dup(sys.stderr.fileno())
     fds = (orders_read, tell_write, errors)
-    program = [sys.executable, "-m", "phoneagent.dev.infra", *map(str, fds)]
+    program = [sys.executable, "-m", infra, *map(str, fds)]
     child = spawn_tethered(program, pass_fds=fds)
     for fd in fds:
         os.close(fd)
