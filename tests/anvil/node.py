@@ -63,7 +63,7 @@ class Anvil:
             port: int = unused.getsockname()[1]
         program = [str(packages.anvil()), "--host", "127.0.0.1", "--port", str(port), *ARGUMENTS, *arguments]
         child = spawn_tethered(program)
-        if sys.platform == "linux":  # one was seen to grow without end (chain.md §1)
+        if sys.platform == "linux":  # a wedged one was seen to grow to 24 GB
             resource.prlimit(child.pid, resource.RLIMIT_AS, (MEMORY_MOST_BYTES, MEMORY_MOST_BYTES))
         return cls(child, f"http://127.0.0.1:{port}")
 

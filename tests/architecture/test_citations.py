@@ -31,7 +31,7 @@ def sources() -> list[Path]:
     folders, kinds = ("phoneagent", "tests", "docs", "bench"), ("*.py", "*.lua", "*.vy", "*.md")
     found = [path for folder in folders for kind in kinds for path in (ROOT / folder).rglob(kind)]
     ours = {*found, *ROOT.glob("*.md"), *(ROOT / "scripts").iterdir()} - {Path(__file__)}
-    return sorted(path for path in ours if path.is_file())
+    return sorted(path for path in ours if path.is_file() and "node_modules" not in path.parts)
 
 
 def sections(text: str) -> set[str]:
