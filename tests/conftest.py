@@ -4,6 +4,7 @@ It must never replace a part of the product by a double.
 """
 
 import asyncio
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +22,7 @@ settings.register_profile(
 settings.register_profile("explore", settings.get_profile("ci"), derandomize=False, max_examples=2_000)
 settings.load_profile("ci")
 
+DEEPEST_FRAMES = 10_000
 _ATTEMPTS = pytest.StashKey[list[str]]()
 
 
@@ -29,6 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
     close_network(patch, config.stash.setdefault(_ATTEMPTS, []))
+
+
+@pytest.fixture(autouse=True)
+def shallow_frames() -> None:
+    """Importing py_ecc allows 100,000 frames, at which a parser of nested JSON ends the whole run with its C stack."""
+    sys.setrecursionlimit(min(sys.getrecursionlimit(), DEEPEST_FRAMES))
 
 
 @pytest.fixture(autouse=True)
