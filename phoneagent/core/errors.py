@@ -122,7 +122,8 @@ class PhoneAgentError(Exception):
     """A refusal or failure with a stable ``code``, a ``detail`` for people and optional members for programs.
 
     ``members`` are the extra problem members of ARCHITECTURE §5 that apply (``field``, ``payment_state``,
-    ``authorization_expires_at``, ``poll_url``, ``alternatives``, ``charged``).
+    ``authorization_expires_at``, ``poll_url``, ``alternatives``, ``suggestions``,
+    ``charged``).
     """
 
     def __init__(self, code: str, detail: str = "", **members: Any) -> None:  # noqa: ANN401  problem members are JSON

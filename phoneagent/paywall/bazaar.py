@@ -37,6 +37,8 @@ _RENTAL_EXAMPLE: Json = {
     "token": "tok_5c1e_dGhpcyBpcyBub3QgYSB0b2tlbg",
     "expires_at": "2026-11-21T18:30:00Z",
     "mode": Mode.ACTIVATE.value,
+    "country": "US",
+    "service": "go",
     "status": "active",
 }
 _COUNTRY_LIST_EXAMPLE: list[Json] = [

@@ -9,22 +9,31 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
-from phoneagent.core.catalog import COUNTRIES, MAX_DURATION_MINUTES, MIN_DURATION_MINUTES, SERVICES
+from phoneagent.core.catalog import MAX_DURATION_MINUTES, MIN_DURATION_MINUTES, SERVICES
 from phoneagent.core.errors import RequestInvalid
 from phoneagent.core.rental import Message, Rental, RentalState, RentRequest
+from phoneagent.core.spellings import COUNTRY_SPELLINGS, SERVICE_SPELLINGS, Spellings
 
 
-def _country(code: str) -> str:
-    if code not in COUNTRIES:
-        raise ValueError("must be an ISO 3166-1 alpha-2 code that is offered, such as US")
-    return code
+def _code(text: str, spellings: Spellings, wanted: str) -> str:
+    code = spellings.find(text)
+    if code is not None:
+        return code
+    near = spellings.nearest(text)
+    meant = " or ".join(f"{code} ({spellings.names[code]})" for code in near)
+    reason = f"{wanted}{f'. Did you mean {meant}?' if meant else ''}"
+    # the text goes in as a value: in a template, braces would be read
+    raise PydanticCustomError("unknown", "{reason}", {"reason": reason, "suggestions": list(near)})
 
 
-def _service(code: str) -> str:
-    if code not in SERVICES:
-        raise ValueError(f"must be one of {', '.join(SERVICES)}")
-    return code
+def _country(text: str) -> str:
+    return _code(text, COUNTRY_SPELLINGS, "must be a country that is offered: an ISO 3166-1 code or a name, such as US")
+
+
+def _service(text: str) -> str:
+    return _code(text, SERVICE_SPELLINGS, f"must be one of {', '.join(SERVICES)} or a service's name")
 
 
 def _no_webhook(url: str | None) -> str | None:
@@ -49,11 +58,30 @@ def rent_request(body: object) -> RentRequest:
     try:
         valid = RentBody.model_validate(body)
     except ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "body"
-        reason = first["msg"].removeprefix("Value error, ")
-        raise RequestInvalid("invalid_request", f"{field}: {reason}", field=field) from exc
+        raise _invalid(exc) from exc
     return RentRequest(valid.country, valid.service, valid.duration_minutes, valid.webhook_url)
+
+
+class _CountryQuery(BaseModel):
+    """The one query parameter of GET /countries."""
+
+    country: Annotated[str, AfterValidator(_country)]
+
+
+def country_asked(text: str) -> str:
+    """Return the code of a country that a query names. Raises RequestInvalid."""
+    try:
+        return _CountryQuery(country=text).country
+    except ValidationError as exc:
+        raise _invalid(exc) from exc
+
+
+def _invalid(exc: ValidationError) -> RequestInvalid:
+    first = exc.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "body"
+    reason = first["msg"].removeprefix("Value error, ")
+    near = {"suggestions": first["ctx"]["suggestions"]} if "suggestions" in first.get("ctx", {}) else {}
+    return RequestInvalid("invalid_request", f"{field}: {reason}", field=field, **near)
 
 
 def iso(at_ms: int) -> str:
@@ -69,6 +97,8 @@ def rental_body(rental: Rental, token: str | None) -> dict[str, Any]:
         "token": token,
         "expires_at": iso(_ends_ms(rental)),
         "mode": rental.mode and rental.mode.value,
+        "country": rental.request and rental.request.country,
+        "service": rental.request and rental.request.service,
         "status": rental.state.value,
     }
     return {name: value for name, value in body.items() if value is not None}

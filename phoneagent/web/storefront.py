@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from phoneagent.core.catalog import COUNTRIES
 from phoneagent.core.errors import CallerLimited, PaymentRefused, RequestInvalid
 from phoneagent.core.rental import Rental
 from phoneagent.paywall import Till
@@ -75,9 +74,8 @@ class Storefront:
     async def get_countries(self, request: Request) -> Response:
         """Sell the country list."""
         payment = payment_of(request)
-        country = _only(request, "country")
-        if country is not None and country not in COUNTRIES:
-            raise RequestInvalid("invalid_request", "country: must be an ISO 3166-1 alpha-2 code", field="country")
+        asked = _only(request, "country")
+        country = None if asked is None else models.country_asked(asked)
         if payment is None:
             raise PaymentRefused("payment_required")
         paid = await self._waiting(request, self.list_countries(payment, country))

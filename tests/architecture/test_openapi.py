@@ -22,7 +22,7 @@ DOCUMENT = example_document()
 SCHEMAS = DOCUMENT["components"]["schemas"]
 
 ADDED_MEMBERS = {
-    "Rental": {"status"},
+    "Rental": {"country", "service", "status"},
     "RentalStatus": {"settlement"},
     "PaymentRequired": {
         "error",

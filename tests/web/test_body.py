@@ -1,6 +1,7 @@
 """The body of POST /rent: what is wrong with it is told before a payment is touched (ARCHITECTURE §4.3)."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from phoneagent.web.openapi import example_document
 from tests.web.harness import BODY, X_PAYMENT, World
 
 INVALID = {
-    "country": [{**BODY, "country": "us"}, {**BODY, "country": None}, {"service": "go", "duration_minutes": 1}],
-    "service": [{**BODY, "service": "GO"}, {**BODY, "service": 7}, {"country": "US", "duration_minutes": 1}],
+    "country": [{**BODY, "country": "Atlantis"}, {**BODY, "country": None}, {"service": "go", "duration_minutes": 1}],
+    "service": [{**BODY, "service": "g"}, {**BODY, "service": 7}, {"country": "US", "duration_minutes": 1}],
     "duration_minutes": [
         {**BODY, "duration_minutes": 0},
         {**BODY, "duration_minutes": 21},
@@ -87,8 +88,8 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=4)
 BODIES = st.fixed_dictionaries(
     {},
     optional={
-        "country": st.sampled_from([*COUNTRIES]) | st.sampled_from(["us", "XX", "USA", "", "GB "]) | SCALARS,
-        "service": st.sampled_from([*SERVICES]) | st.sampled_from(["GO", "", "go "]) | SCALARS,
+        "country": st.sampled_from([*COUNTRIES]) | st.sampled_from(["us", "XX", "USA", "", "GB ", "the Netherlands"]) | SCALARS,
+        "service": st.sampled_from([*SERVICES]) | st.sampled_from(["GO", "", "go ", "Gmail", "gogle"]) | SCALARS,
         "duration_minutes": st.integers(-1, 22) | SCALARS | st.lists(st.integers(), max_size=1),
         "note": SCALARS,
     },
@@ -98,17 +99,20 @@ RENT_REQUEST = Draft202012Validator(
 )
 
 
-def _is_taken(body: object) -> bool:
+def _taken(body: object) -> dict[str, Any] | None:
     try:
-        rent_request(body)
+        return asdict(rent_request(body))
     except RequestInvalid:
-        return False
-    return True
+        return None
 
 
 @given(BODIES | SCALARS | st.lists(SCALARS, max_size=2))
-def test_the_door_takes_exactly_the_bodies_that_the_document_describes(body: object) -> None:
-    assert _is_taken(body) == RENT_REQUEST.is_valid(body)
+def test_the_door_takes_what_the_document_describes_and_other_spellings_of_it(body: object) -> None:
+    taken = _taken(body)
+    if taken is None:
+        assert not RENT_REQUEST.is_valid(body)
+    else:
+        assert RENT_REQUEST.is_valid({name: value for name, value in taken.items() if value is not None})
 
 
 @given(st.sampled_from([*COUNTRIES]), st.sampled_from([*SERVICES]), st.integers(1, 20))

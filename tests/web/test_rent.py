@@ -21,7 +21,9 @@ def _identified(payment: str, payment_id: str) -> str:
 async def test_a_paid_request_rents_a_number(world: World) -> None:
     rented = await world.rent()
     body = rented.first.json()
-    assert body.keys() == {"rental_id", "phone_number", "token", "expires_at", "mode", "status"}
+    assert body.keys() == {
+        *["rental_id", "phone_number", "token", "expires_at", "mode", "country", "service", "status"],
+    }
     assert body["phone_number"] == "14155550001"
     assert body["expires_at"] == "2026-11-21T22:36:40Z"
     assert (body["mode"], body["status"]) == ("activate", "active")

@@ -20,6 +20,8 @@ RENTAL: dict[str, Any] = {
     "token": "tok_5c1e_dGhpcyBpcyBub3QgYSB0b2tlbiBvZiBvdXJz",
     "expires_at": _EXPIRES_AT,
     "mode": "activate",
+    "country": "US",
+    "service": "go",
     "status": "active",
 }
 

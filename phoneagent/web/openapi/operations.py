@@ -23,7 +23,7 @@ from phoneagent.web.openapi.headers import (
     refer_to,
 )
 from phoneagent.web.openapi.problems import problem
-from phoneagent.web.openapi.schemas import LIST_PRICE_TEXT, country_code, ref
+from phoneagent.web.openapi.schemas import COUNTRY_TEXT, LIST_PRICE_TEXT, country_code, ref
 from phoneagent.x402 import PAYMENT_REQUIRED, PAYMENT_RESPONSE
 
 Json = dict[str, Any]
@@ -63,7 +63,7 @@ def _list_countries() -> Json:
                 "name": "country",
                 "in": "query",
                 "required": False,
-                "description": "Show this country only. The payment does not depend on it.",
+                "description": f"Show this country only. The payment does not depend on it. {COUNTRY_TEXT}",
                 "schema": country_code(),
             },
             *payment_parameters(),

@@ -58,6 +58,12 @@ def problem_schema() -> dict[str, Any]:
                 "items": {"type": "string"},
                 "description": "Countries that have the service in stock, the best stocked first.",
             },
+            "suggestions": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Codes whose names are most like a country or service that is not known, the most alike "
+                "first.",
+            },
             "parts": {
                 "type": "object",
                 "additionalProperties": {"type": "boolean"},

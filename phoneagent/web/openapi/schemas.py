@@ -59,7 +59,7 @@ def country_code() -> Schema:
 
 def _services_text() -> str:
     listed = ", ".join(f"`{code}` {name}" for code, name in SERVICES.items())
-    return f"What the number is to be verified with: {listed}."
+    return f"What the number is to be verified with: {listed}. A request may name it in words, such as `Telegram`."
 
 
 def _modes_text() -> str:
@@ -73,7 +73,7 @@ def _rent_request() -> Schema:
         "description": "Unknown members are passed over. Numbers are written as integers: 10, not 10.0.",
         "required": ["country", "service", "duration_minutes"],
         "properties": {
-            "country": {**country_code(), "description": "ISO 3166-1 alpha-2, in capitals. Stock differs by the hour."},
+            "country": {**country_code(), "description": f"{COUNTRY_TEXT} Stock differs by the hour."},
             "service": ref("ServiceCode"),
             "duration_minutes": {
                 "type": "integer",
@@ -105,6 +105,8 @@ def _rental() -> Schema:
             },
             "expires_at": {**_TIME, "description": "An SMS that arrives later is neither charged nor shown."},
             "mode": ref("Mode"),
+            "country": {"type": "string", "description": "ISO 3166-1 alpha-2, however the request spelled it."},
+            "service": ref("ServiceCode"),
             "status": {**_state(), "description": "`active` on a fresh rental; a repetition shows where it stands."},
         },
     }
@@ -203,5 +205,10 @@ def _health() -> Schema:
 def _state() -> Schema:
     return {"type": "string", "enum": list(RentalState)}
 
+
+COUNTRY_TEXT = (
+    "ISO 3166-1 alpha-2. Alpha-3, names and common other spellings are understood as well (`USA`, `united states`); "
+    "answers have the code."
+)
 
 LIST_PRICE_TEXT = f"${money.text(COUNTRIES_PRICE_ATOMIC)}"
