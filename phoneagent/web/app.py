@@ -13,11 +13,12 @@ from typing import Protocol
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Mount, Route
 
 from phoneagent.core.errors import PaymentRefused, PhoneAgentError
 from phoneagent.web import problems, x402
 from phoneagent.web.admission import Admission, AdmissionMiddleware
+from phoneagent.web.cors import CorsMiddleware
 from phoneagent.web.discovery import Discovery
 from phoneagent.web.health import Health
 from phoneagent.web.storefront import Storefront
@@ -32,7 +33,10 @@ class Lifespan(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Everything that is served. ``extra_routes`` is for compositions that add their own (dev)."""
+    """Everything that is served.
+
+    ``extra_routes`` is what a composition adds (dev): closed to pages of other origins.
+    """
 
     storefront: Storefront
     health: Health
@@ -51,6 +55,7 @@ def create_app(doors: Doors, lifespan: Lifespan | None = None) -> Starlette:
             *doors.extra_routes,
         ],
         middleware=[
+            Middleware(CorsMiddleware, closed=_paths(doors.extra_routes)),
             Middleware(AdmissionMiddleware, admission=doors.admission),
             Middleware(x402.PaymentMiddleware, till=doors.storefront.till, limits=doors.admission.limits),
         ],
@@ -65,3 +70,7 @@ def create_app(doors: Doors, lifespan: Lifespan | None = None) -> Starlette:
     app.router.redirect_slashes = False  # a redirect would carry tokens and payments to whatever the Host header says
     app.state.till = doors.storefront.till
     return app
+
+
+def _paths(routes: Sequence[BaseRoute]) -> list[str]:
+    return [route.path for route in routes if isinstance(route, (Route, Mount))]

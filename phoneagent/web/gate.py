@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from phoneagent.web import problems
+from phoneagent.web.cors import open_to_all
 from phoneagent.web.departure import GATE
 
 MAX_HEAD_BYTES = 16_384
@@ -279,7 +280,7 @@ def gate(limits: GateLimits) -> ProtocolFactory:
 
 
 def _answer(status: int, code: str, detail: str) -> bytes:
-    response = problems.problem_of_status(status, code, detail)
+    response = open_to_all(problems.problem_of_status(status, code, detail))
     headers = [*response.raw_headers, (b"connection", b"close")]
     lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
     return STATUS_LINE[status] + lines + b"\r\n" + bytes(response.body)

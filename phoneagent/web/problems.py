@@ -31,6 +31,7 @@ from phoneagent.core.errors import (
     SettlementFailed,
     Unavailable,
 )
+from phoneagent.web.cors import open_to_all
 
 logger = logging.getLogger(__name__)
 
@@ -142,4 +143,4 @@ _NOT_FOUND = 404
 
 async def on_crash(_request: Request, _exc: Exception) -> Response:
     """Answer what nobody foresaw without saying anything about it; the log has the traceback."""
-    return problem(InternalFault("internal_error"))
+    return open_to_all(problem(InternalFault("internal_error")))

@@ -135,7 +135,6 @@ class Storefront:
             response.headers["x-payment-response"] = value
             if tx_hash is not None:
                 response.headers["payment-response"] = value
-        response.headers["access-control-expose-headers"] = "PAYMENT-RESPONSE, X-PAYMENT-RESPONSE"
         return response
 
 

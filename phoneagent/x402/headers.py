@@ -28,9 +28,6 @@ PAYMENT_RESPONSE = "PAYMENT-RESPONSE"
 X_PAYMENT_RESPONSE = "X-PAYMENT-RESPONSE"
 """Carries a receipt, held or settled (v1's name)."""
 
-EXPOSED = (PAYMENT_REQUIRED, X_PAYMENT_REQUIRED, PAYMENT_RESPONSE, X_PAYMENT_RESPONSE)
-"""What a script in a browser must be allowed to read."""
-
 
 def to_header(value: object) -> str:
     """Return ``value`` as a header value."""

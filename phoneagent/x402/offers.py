@@ -29,7 +29,6 @@ _ABSOLUTE_URL = re.compile(r"https?://[^\s/]+\S*")
 _FIXED_HEADERS = (
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
-    (b"access-control-expose-headers", ", ".join(headers.EXPOSED).encode()),
 )
 _PAYMENT_REQUIRED = headers.PAYMENT_REQUIRED.lower().encode()
 _X_PAYMENT_REQUIRED = headers.X_PAYMENT_REQUIRED.lower().encode()

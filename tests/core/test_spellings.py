@@ -72,7 +72,7 @@ def test_common_other_names_of_services_are_understood(text: str, code: str) -> 
     assert SERVICE_SPELLINGS.find(text) == code
 
 
-@pytest.mark.parametrize("text", ["", " ", ".", "the", "XX", "Niger", "Russia", "ſtate", "US" * 40, "\ud800", "🇺🇸"])
+@pytest.mark.parametrize("text", ["", " ", ".", "the", "XX", "Niger", "Russia", "US" * 40, "\ud800", "🇺🇸"])
 def test_what_is_not_on_the_list_is_not_guessed(text: str) -> None:
     assert COUNTRY_SPELLINGS.find(text) is None
 

@@ -88,7 +88,9 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=4)
 BODIES = st.fixed_dictionaries(
     {},
     optional={
-        "country": st.sampled_from([*COUNTRIES]) | st.sampled_from(["us", "XX", "USA", "", "GB ", "the Netherlands"]) | SCALARS,
+        "country": st.sampled_from([*COUNTRIES])
+        | st.sampled_from(["us", "XX", "USA", "", "GB ", "the Netherlands"])
+        | SCALARS,
         "service": st.sampled_from([*SERVICES]) | st.sampled_from(["GO", "", "go ", "Gmail", "gogle"]) | SCALARS,
         "duration_minutes": st.integers(-1, 22) | SCALARS | st.lists(st.integers(), max_size=1),
         "note": SCALARS,

@@ -67,7 +67,7 @@ async def test_the_courtesy_header_repeats_the_body_and_browsers_may_read_all_of
     response = await world.http.post("/rent")
     exposed = {name.strip() for name in response.headers["access-control-expose-headers"].split(",")}
     assert from_header(response.headers["x-payment-required"]) == response.json()
-    assert exposed == {"PAYMENT-REQUIRED", "X-PAYMENT-REQUIRED", "PAYMENT-RESPONSE", "X-PAYMENT-RESPONSE"}
+    assert exposed >= {"PAYMENT-REQUIRED", "X-PAYMENT-REQUIRED", "PAYMENT-RESPONSE", "X-PAYMENT-RESPONSE"}
 
 
 @pytest.mark.parametrize(("service", "price"), [("go", "1000000"), ("tg", "2000000")])

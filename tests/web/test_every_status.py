@@ -306,10 +306,18 @@ PROMISED = [
 ]
 
 
+FREE_DOCUMENTS = {("getOpenApi", "200"), ("listServices", "200")}
+"""The same for everybody and for a while: the only answers that anybody may keep."""
+
+
 @pytest.mark.parametrize(("operation", "status"), PROMISED)
 async def test_a_documented_status_can_be_had(world: World, operation: str, status: str) -> None:
     response = await STORIES[operation, status](world)
     assert str(response.status_code) == status
+    assert response.headers.get_list("access-control-allow-origin") == ["*"]
+    assert len(response.headers.get_list("access-control-expose-headers")) == 1
+    kept = "public, max-age=300" if (operation, status) in FREE_DOCUMENTS else "no-store"
+    assert response.headers["cache-control"].removesuffix(", private") == kept
 
 
 def test_every_story_is_documented() -> None:
