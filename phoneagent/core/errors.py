@@ -6,6 +6,7 @@ PhoneAgentError
 ├── RequestInvalid          the request itself is wrong; change it (never charged)
 ├── PaymentRefused          this signature will not do; a *new* one is wanted (the only 402)
 ├── PaymentBound            the authorization already belongs to another request
+├── KeyBound                the client's own key already belongs to another payment
 ├── PayerBlocked            this payer may not rent
 ├── LimitReached            too much at once; wait
 │   └── CallerLimited       by this caller, whatever it asks for: says nothing of any payment
@@ -86,8 +87,9 @@ MEANINGS: dict[str, Meaning] = {
     "transfer_refused": Meaning("The token would refuse this transfer", _RESIGN),
     "verification_refused": Meaning("The facilitator refused the payment", _RESIGN),
     "resign": Meaning("This payment was released unused; sign a new one", _RESIGN),
-    # PaymentBound
+    # PaymentBound, KeyBound
     "payment_bound_elsewhere": Meaning("The payment belongs to another request", _RESIGN),
+    "key_bound_elsewhere": Meaning("The key belongs to another payment", _CHANGE),
     # PayerBlocked, LimitReached
     "payer_blocked": Meaning("This payer may not rent", RetryAction.ABANDON),
     "exposure_exceeded": Meaning("Open rentals would exceed the payer's balance", _WAIT, 30),
@@ -149,6 +151,15 @@ class PaymentBound(PhoneAgentError):
     def __init__(self) -> None:
         """Say so without saying by whom."""
         super().__init__("payment_bound_elsewhere", "this authorization already pays for another request")
+
+
+class KeyBound(PhoneAgentError):
+    """The payer has made another payment under this Idempotency-Key or payment identifier."""
+
+    def __init__(self) -> None:
+        """Say what to do: the first payment is still good, and this one is untouched."""
+        detail = "this Idempotency-Key or payment identifier goes with another payment: send that one, or use a new key"
+        super().__init__("key_bound_elsewhere", detail)
 
 
 class PayerBlocked(PhoneAgentError):

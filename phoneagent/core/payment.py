@@ -56,6 +56,8 @@ class Payment:
     ``is_proven``: the signature is 65 bytes that recover to the payer. Everything else is for the token to judge.
     ``contradiction`` is the code of a refusal when what the client wrote around its authorization says otherwise than
     what it signed; it is judged with the terms, after the claim lookup, and a claimed payment has none.
+    ``idempotency_key`` and ``payment_id`` are names that the client has given to what it does: with the request, and
+    with the payment. They are no part of the money, and nobody reads them on the chain.
     """
 
     version: int
@@ -67,6 +69,7 @@ class Payment:
     payload: bytes = field(repr=False)
     requirements: bytes = field(repr=False)
     idempotency_key: str | None = None
+    payment_id: str | None = None
     contradiction: str | None = None
 
     @property
@@ -74,6 +77,11 @@ class Payment:
         """The money's own name: (chain, token, payer, nonce), one spelling whatever header carried it."""
         auth = self.authorization
         return f"{self.chain_id}:{self.token}:{auth.payer}:{auth.nonce}"
+
+    @property
+    def client_keys(self) -> frozenset[str]:
+        """The names that the client gave; each stands for one payment of its payer."""
+        return frozenset(key for key in (self.idempotency_key, self.payment_id) if key is not None)
 
     def is_same_money_and_proof(self, other: Payment) -> bool:
         """Tell whether authorization and signature equal the other's, byte for byte."""

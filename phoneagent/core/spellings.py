@@ -18,85 +18,14 @@ MOST_SUGGESTIONS = 3
 _LEAST_LIKENESS = 0.34
 """Share of common letter pairs below which two names have nothing to do with each other."""
 
-ALPHA3: Mapping[str, str] = dict(
-    pair.split(":")
-    for pair in [
-        "UA:UKR",
-        "KZ:KAZ",
-        "CN:CHN",
-        "PH:PHL",
-        "MM:MMR",
-        "ID:IDN",
-        "MY:MYS",
-        "KE:KEN",
-        "TZ:TZA",
-        "VN:VNM",
-        "US:USA",
-        "IL:ISR",
-        "HK:HKG",
-        "PL:POL",
-        "GB:GBR",
-        "MG:MDG",
-        "NG:NGA",
-        "EG:EGY",
-        "IN:IND",
-        "IE:IRL",
-        "KH:KHM",
-        "LA:LAO",
-        "RS:SRB",
-        "ZA:ZAF",
-        "RO:ROU",
-        "CO:COL",
-        "EE:EST",
-        "CA:CAN",
-        "MA:MAR",
-        "GH:GHA",
-        "AR:ARG",
-        "UZ:UZB",
-        "DE:DEU",
-        "LT:LTU",
-        "HR:HRV",
-        "SE:SWE",
-        "NL:NLD",
-        "LV:LVA",
-        "AT:AUT",
-        "BY:BLR",
-        "TH:THA",
-        "SA:SAU",
-        "MX:MEX",
-        "TW:TWN",
-        "ES:ESP",
-        "BD:BGD",
-        "CZ:CZE",
-        "LK:LKA",
-        "PE:PER",
-        "PK:PAK",
-        "NZ:NZL",
-        "BR:BRA",
-        "KR:KOR",
-        "MN:MNG",
-        "NP:NPL",
-        "CY:CYP",
-        "FR:FRA",
-        "HU:HUN",
-        "BG:BGR",
-        "FI:FIN",
-        "IT:ITA",
-        "PY:PRY",
-        "AE:ARE",
-        "NO:NOR",
-        "PT:PRT",
-        "GE:GEO",
-        "MD:MDA",
-        "KW:KWT",
-        "AM:ARM",
-        "AU:AUS",
-        "CH:CHE",
-        "DK:DNK",
-        "SG:SGP",
-    ]
-)
-"""ISO 3166-1 alpha-2 → alpha-3."""
+_ALPHA3 = """
+UKR KAZ CHN PHL MMR IDN MYS KEN TZA VNM USA ISR HKG POL GBR MDG NGA EGY IND IRL KHM LAO SRB ZAF ROU COL EST CAN
+MAR GHA ARG UZB DEU LTU HRV SWE NLD LVA AUT BLR THA SAU MEX TWN ESP BGD CZE LKA PER PAK NZL BRA KOR MNG NPL CYP
+FRA HUN BGR FIN ITA PRY ARE NOR PRT GEO MDA KWT ARM AUS CHE DNK SGP
+"""
+
+ALPHA3: Mapping[str, str] = dict(zip(COUNTRIES, _ALPHA3.split(), strict=True))
+"""ISO 3166-1 alpha-2 → alpha-3; the list above is in the order of the countries."""
 
 _COUNTRY_ALIASES: Mapping[str, str] = {
     "US": "America, United States of America, U.S. of A., the States, Estados Unidos",

@@ -10,14 +10,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from phoneagent.core import catalog, money
 from phoneagent.core.catalog import COUNTRIES_PRICE_ATOMIC, PRICES_ATOMIC, Mode
 from phoneagent.core.errors import PaymentRefused, RequestInvalid
 from phoneagent.core.hold import HoldState
 from phoneagent.core.payment import COUNTRIES_TIMEOUT_S, RENT_TIMEOUT_S, Payment
 from phoneagent.core.rental import Product, Rental
 from phoneagent.paywall import bazaar
+from phoneagent.paywall.guidance import guidance
 from phoneagent.x402 import (
+    DECLARATION,
+    PAYMENT_IDENTIFIER,
     Challenge,
     Domain,
     Offer,
@@ -48,16 +50,6 @@ COUNTRIES_DESCRIPTION = (
 
 PATHS = {Product.RENT: "/rent", Product.COUNTRIES: "/countries"}
 DESCRIPTIONS = {Product.RENT: RENT_DESCRIPTION, Product.COUNTRIES: COUNTRIES_DESCRIPTION}
-
-HOW_TO_PAY = {
-    Product.RENT: (
-        "Sign the offered EIP-3009 transferWithAuthorization and send the same request again with PAYMENT-SIGNATURE "
-        "(x402 v2) or X-PAYMENT (v1). You are charged only when an SMS arrives. Clients with a spending cap: allow "
-        "$1 (activate) or $2 (activate_premium)."
-    ),
-    Product.COUNTRIES: "Sign the offered EIP-3009 transferWithAuthorization and send the same request again. $0.01.",
-}
-
 
 _PERHAPS_USED = frozenset({"authorization_used", "invalid_signature", "resign"})
 """Refusals of payments that may have moved money: before, elsewhere, or for what they have already bought."""
@@ -91,9 +83,15 @@ class Till:
         self._countries = self._offer(Product.COUNTRIES, COUNTRIES_PRICE_ATOMIC, COUNTRIES_TIMEOUT_S)
         self._unpaid = lru_cache(maxsize=64)(self._unpaid_uncached)
 
-    def unpaid(self, product: Product, price_atomic: int | None = None) -> Challenge:
-        """Return the 402 of an unpaid request: the default offer, or the one at a price."""
-        return self._unpaid(product, price_atomic, self._lag_s())
+    def unpaid(
+        self, product: Product, price_atomic: int | None = None, asked: Mapping[str, Any] | None = None
+    ) -> Challenge:
+        """Return the 402 of an unpaid request: the default offer, or the one at a price.
+
+        ``asked`` is the request as it was understood, for the client to see before it pays.
+        """
+        made = self._unpaid(product, price_atomic, self._lag_s())
+        return made if asked is None else made.with_members({"request": asked})
 
     def refused(self, product: Product, price_atomic: int | None, refusal: PaymentRefused) -> Challenge:
         """Return the 402 of a payment that will not do: the same offer, why, and what to do next."""
@@ -126,9 +124,10 @@ class Till:
         if not payments:
             return None
         first = payments[0]
-        if not all(first.is_same_money_and_proof(other) for other in payments[1:]):
+        ids = {payment.payment_id for payment in payments} - {None}
+        if len(ids) > 1 or not all(first.is_same_money_and_proof(other) for other in payments[1:]):
             raise RequestInvalid("conflicting_payments", "send one payment per request")
-        return first
+        return replace(first, payment_id=ids.pop() if ids else None)
 
     def _decode(self, product: Product, value: str, idempotency_key: str | None) -> Payment:
         decoded = decode_payment(value)
@@ -164,15 +163,10 @@ class Till:
             service_name=SERVICE_NAME,
             tags=TAGS,
             icon_url=icon_url if is_listed_icon(icon_url) else None,
-            extensions=bazaar.extensions(product),
+            extensions={**bazaar.extensions(product), PAYMENT_IDENTIFIER: DECLARATION},
             output_schema=bazaar.output_schema(product),
         )
 
     def _unpaid_uncached(self, product: Product, price_atomic: int | None, _lag_s: int) -> Challenge:
         offer = self.offer(product, price_atomic)
-        extra: Mapping[str, Any] = {
-            "price": f"${money.text(offer.price_atomic)}",
-            "how_to_pay": HOW_TO_PAY[product],
-            "services": list(catalog.SERVICES) if product is Product.RENT else None,
-        }
-        return challenge(offer, extra_body={key: value for key, value in extra.items() if value is not None})
+        return challenge(offer, extra_body=guidance(product, offer.price_atomic, self._terms.public_url))

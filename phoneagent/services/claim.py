@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from phoneagent.core import transitions
 from phoneagent.core.catalog import Mode
-from phoneagent.core.errors import LimitReached, PayerBlocked, PaymentBound, PaymentRefused, Unavailable
+from phoneagent.core.errors import KeyBound, LimitReached, PayerBlocked, PaymentBound, PaymentRefused, Unavailable
 from phoneagent.core.payment import Payment
 from phoneagent.core.ports import (
     AlreadyClaimed,
@@ -20,6 +20,7 @@ from phoneagent.core.ports import (
     ClaimRefused,
     Facilitator,
     Ids,
+    KeyTaken,
     PayerReading,
     Rentals,
     Sight,
@@ -71,7 +72,7 @@ class Claims:
     async def open(self, payment: Payment, wish: Wish, sight: Sight) -> Claimed | AlreadyClaimed:
         """Claim an unclaimed payment after the chain said it is good.
 
-        Raises PaymentRefused, PaymentBound, PayerBlocked, LimitReached, Unavailable; then nothing is claimed.
+        Raises PaymentRefused, PaymentBound, KeyBound, PayerBlocked, LimitReached, Unavailable; then nothing is claimed.
         """
         for _ in range(STALE_TRIES):
             reading = await self._chain.read_payer(payment)
@@ -88,6 +89,8 @@ class Claims:
                 case AlreadyClaimed():
                     _check_replay(answer.rental, payment, wish.fingerprint)
                     return answer
+                case KeyTaken():
+                    raise KeyBound
                 case ClaimRefused("payer_blocked" as code, detail):
                     raise PayerBlocked(code, detail)
                 case ClaimRefused(code, detail):

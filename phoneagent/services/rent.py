@@ -266,12 +266,9 @@ _REFUSED_CODES = frozenset({"verification_refused", "authorization_window_too_sh
 def shows_token(rental: Rental, payment: Payment) -> bool:
     """Tell whether this sender may see the token (I8).
 
-    Always until the authorization is public; from then on only with the idempotency key of the first request.
+    Always until the authorization is public; from then on only with a key of the first request.
     """
-    if not rental.was_sent:
-        return True
-    key = rental.payment.idempotency_key
-    return key is not None and key == payment.idempotency_key
+    return not rental.was_sent or not rental.payment.client_keys.isdisjoint(payment.client_keys)
 
 
 __all__ = ["Rent", "RentTerms", "answer", "shows_token"]

@@ -174,6 +174,7 @@ def _payment_fields(payment: Payment) -> Fields:
         "pay_payload": payment.payload.decode(),
         "pay_requirements": payment.requirements.decode(),
         "pay_idempotency_key": payment.idempotency_key,
+        "pay_payment_id": payment.payment_id,
     }
 
 
@@ -195,6 +196,7 @@ def _payment(fields: Mapping[str, str]) -> Payment:
         payload=fields["pay_payload"].encode(),
         requirements=fields["pay_requirements"].encode(),
         idempotency_key=fields.get("pay_idempotency_key"),
+        payment_id=fields.get("pay_payment_id"),
     )
 
 

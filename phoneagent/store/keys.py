@@ -32,6 +32,9 @@ KEY_TABLE = (
         "{sNN}:claim:CHAIN:TOKEN:PAYER:NONCE", "string", "until freed or retained", "rental id that owns this money"
     ),
     KeyKind(
+        "{sNN}:named:PAYER:HASH", "string", "until its claim is freed or retained", "rental id under a client's own key"
+    ),
+    KeyKind(
         "{sNN}:payer:ADDRESS", "hash", "for good: blocks and epochs must not be forgotten", "exposure, epoch, block"
     ),
     KeyKind("{sNN}:due:JOB", "zset", "entries leave with their work", "rental id by due time in unix ms"),
@@ -77,6 +80,11 @@ def rental(slot: str, rental_id: str) -> str:
 def claim(slot: str, claim_key: str) -> str:
     """Return the key of a claim."""
     return f"{{{slot}}}:claim:{claim_key}"
+
+
+def named(slot: str, payer: str, client_key: str) -> str:
+    """Return the key of a name that a client gave to a payment. Its text is the client's secret: only a hash stays."""
+    return f"{{{slot}}}:named:{payer}:{hashlib.sha256(client_key.encode()).hexdigest()}"
 
 
 def payer(slot: str, address: str) -> str:

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from phoneagent.core.errors import LeaseLost, Unavailable
 from phoneagent.core.events import Event, EventType
+from phoneagent.core.payment import Payment
 from phoneagent.core.ports import (
     AlreadyClaimed,
     Balance,
@@ -25,6 +26,7 @@ from phoneagent.core.ports import (
     Claimed,
     ClaimRefused,
     Due,
+    KeyTaken,
     Lease,
     Leased,
     Sight,
@@ -88,9 +90,10 @@ class RedisRentals:
                 keys.payer(slot, payer),
                 keys.due(slot, Job.ABANDON),
                 keys.events(slot),
+                *_named(slot, rental.payment),
             ],
             [
-                _claim_args(rental, balance, caps),
+                _claim_args(rental, balance, caps, keys.rental_prefix(slot)),
                 codec.event_text(event, rental),
                 *[part for field in codec.encode(rental).items() for part in field],
             ],
@@ -106,6 +109,8 @@ class RedisRentals:
             case "taken":
                 owner = await self.get(answer[1])
                 return StaleBalance() if owner is None else AlreadyClaimed(owner)
+            case "named":
+                return KeyTaken()
             case "blocked":
                 return ClaimRefused("payer_blocked", f"blocked after a failed settlement: {answer[1]}")
             case code:
@@ -178,6 +183,7 @@ class RedisRentals:
                 keys.events(slot),
                 keys.ledger(slot),
                 *[keys.due(slot, job) for job in _JOBS],
+                *_named(slot, payment),
             ],
             [_commit_args(lease, before, after, change, gives_back=gives_back)],
         )
@@ -226,6 +232,10 @@ def _slot(rental_id: str) -> str:
     return slot
 
 
+def _named(slot: str, payment: Payment) -> list[str]:
+    return [keys.named(slot, payment.authorization.payer, key) for key in sorted(payment.client_keys)]
+
+
 def _clock_of(job: Job) -> str:
     return "raw" if job is Job.ABANDON else "now"
 
@@ -243,7 +253,7 @@ def _readable(now_ms: int, rows: Iterable[tuple[str, int, Sequence[str]]]) -> It
             logger.error("record cannot be read", extra={"rental_id": rental_id, "reason": type(exc).__name__})  # noqa: TRY400  a traceback could show the SMS
 
 
-def _claim_args(rental: Rental, balance: Balance, caps: Caps) -> str:
+def _claim_args(rental: Rental, balance: Balance, caps: Caps, prefix: str) -> str:
     return json.dumps(
         {
             "id": rental.id,
@@ -256,6 +266,7 @@ def _claim_args(rental: Rental, balance: Balance, caps: Caps) -> str:
             "max_per_hour": caps.claims_per_hour,
             "lease_ms": LEASE_MS,
             "abandon_ms": ABANDON_AFTER_MS,
+            "prefix": prefix,
         }
     )
 

@@ -62,6 +62,15 @@ def rent_request(body: object) -> RentRequest:
     return RentRequest(valid.country, valid.service, valid.duration_minutes, valid.webhook_url)
 
 
+def request_body(request: RentRequest) -> dict[str, Any]:
+    """Return a request as it was understood, in the codes that a client should use from now on."""
+    return {
+        "country": request.country,
+        "service": request.service,
+        "duration_minutes": request.duration_minutes,
+    }
+
+
 class _CountryQuery(BaseModel):
     """The one query parameter of GET /countries."""
 

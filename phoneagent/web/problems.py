@@ -18,6 +18,7 @@ from phoneagent.core.errors import (
     CallerLimited,
     Gone,
     InternalFault,
+    KeyBound,
     LimitReached,
     Meaning,
     NotFound,
@@ -38,6 +39,7 @@ logger = logging.getLogger(__name__)
 STATUS_OF: dict[type[PhoneAgentError], int] = {
     RequestInvalid: 400,
     PaymentBound: 409,
+    KeyBound: 409,
     PayerBlocked: 403,
     LimitReached: 429,
     NotFound: 404,
@@ -54,6 +56,7 @@ _PAYMENT_STATE_OF_CODE = {
     "retry_same_payment": PaymentState.IN_FLIGHT,
     "settlement_failed": PaymentState.UNUSED,
     "no_inventory": PaymentState.UNUSED,
+    "key_bound_elsewhere": PaymentState.UNUSED,
 }
 
 
@@ -88,7 +91,7 @@ def problem(error: PhoneAgentError) -> Response:
     return Response(json.dumps(body), status, headers, media_type="application/problem+json")
 
 
-_UNCHARGED = (RequestInvalid, PayerBlocked, LimitReached, SettlementFailed)
+_UNCHARGED = (RequestInvalid, KeyBound, PayerBlocked, LimitReached, SettlementFailed)
 """After these no money has moved for certain. Others may come while, or after, a payment settles (I7)."""
 
 _INTERNAL = 500

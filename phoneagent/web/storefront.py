@@ -66,7 +66,7 @@ class Storefront:
         request.state.price_atomic = listing.price_atomic if listing else None
         if payment is None:
             request.state.price_atomic = self.shelf.listing(wanted.country, wanted.service).price_atomic
-            raise PaymentRefused("payment_required")
+            raise PaymentRefused("payment_required", request=models.request_body(wanted))
         rental = await self._waiting(request, self.rent(wanted, payment))
         token = self.deliver.token(rental) if shows_token(rental, payment) else None
         return self._with_receipt(models.rental_body(rental, token), rental)

@@ -28,6 +28,7 @@ PAID_ROUTES: Mapping[tuple[str, str], Product] = {
 
 PAYMENT_HEADERS = frozenset({b"payment-signature", b"x-payment"})
 MAX_HEADER_BYTES = 16_384
+IDEMPOTENCY_KEY = "Idempotency-Key"
 MAX_IDEMPOTENCY_KEY_CHARS = 255
 
 
@@ -75,12 +76,13 @@ class PaymentMiddleware:
 
     def _payment(self, product: Product, values: list[bytes], scope: Scope) -> Payment | None:
         """Return the payment in the headers. A request with one costs us I/O from here on, whatever comes of it."""
+        key = _idempotency_key(scope)
         if not values:
             return None
         caller = caller_of(scope)
         self._limits.costly.take(caller)
         headers = [value.decode("latin-1") for value in values]
-        payment = self._till.payment(product, headers, _idempotency_key(scope))
+        payment = self._till.payment(product, headers, key)
         if payment is not None and not payment.is_proven:
             self._limits.unproven.take(caller)
         return payment
@@ -92,7 +94,10 @@ class PaymentMiddleware:
 def refusal_response(till: Till, product: Product, price_atomic: int | None, refusal: PaymentRefused) -> Response:
     """Return the 402 for a payment that will not do, or for one that is missing, at a price."""
     is_missing = refusal.code == "payment_required"
-    challenge = till.unpaid(product, price_atomic) if is_missing else till.refused(product, price_atomic, refusal)
+    asked = refusal.members.get("request")
+    challenge = (
+        till.unpaid(product, price_atomic, asked) if is_missing else till.refused(product, price_atomic, refusal)
+    )
     response = Response(challenge.body, 402)
     response.raw_headers = [*challenge.headers, (b"content-length", str(len(challenge.body)).encode())]
     return response
@@ -125,10 +130,23 @@ def _is_bodiless(scope: Scope) -> bool:
 
 
 def _idempotency_key(scope: Scope) -> str | None:
+    """Return the client's name for this request, None without one.
+
+    Raises RequestInvalid for one that another reader could take for another, or that is said in two ways.
+    """
     values = {bytes(value) for name, value in scope["headers"] if name == b"idempotency-key"}
+    if not values:
+        return None
     if len(values) > 1:
-        raise RequestInvalid("invalid_request", "Idempotency-Key: two different ones", field="Idempotency-Key")
-    return values.pop().decode("latin-1")[:MAX_IDEMPOTENCY_KEY_CHARS] or None if values else None
+        raise _key_invalid("two different ones")
+    key = values.pop().decode("latin-1")
+    if not (len(key) <= MAX_IDEMPOTENCY_KEY_CHARS and key.isascii() and key.isprintable() and key.strip()):
+        raise _key_invalid(f"must be 1 to {MAX_IDEMPOTENCY_KEY_CHARS} visible ASCII characters")
+    return key
+
+
+def _key_invalid(reason: str) -> RequestInvalid:
+    return RequestInvalid("invalid_request", f"{IDEMPOTENCY_KEY}: {reason}", field=IDEMPOTENCY_KEY)
 
 
 def _header_too_large() -> Response:

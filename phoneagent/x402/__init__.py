@@ -27,14 +27,17 @@ from phoneagent.x402.offers import (
     payment_required_v2,
     requirements,
 )
+from phoneagent.x402.payment_identifier import DECLARATION, PAYMENT_IDENTIFIER
 from phoneagent.x402.receipts import held_receipt, settled_receipt
 
 __all__ = [
     "BASE",
     "BASE_SEPOLIA",
+    "DECLARATION",
     "MAX_DESCRIPTION_CHARS",
     "MAX_HEADER_CHARS",
     "NETWORKS",
+    "PAYMENT_IDENTIFIER",
     "PAYMENT_REQUIRED",
     "PAYMENT_RESPONSE",
     "PAYMENT_SIGNATURE",

@@ -45,7 +45,7 @@ def payment_for(decoded: DecodedPayment, offer: Offer, *, idempotency_key: str |
     """Return the payment as the core knows it; the signature is checked here (about 50 µs).
 
     ``offer`` supplies chain, token and the requirements that go to the facilitator: give it the price that was paid.
-    ``idempotency_key`` is the request's own header; without it the client's payment id stands in.
+    ``idempotency_key`` is the request's own header.
     """
     return Payment(
         version=decoded.version,
@@ -56,5 +56,6 @@ def payment_for(decoded: DecodedPayment, offer: Offer, *, idempotency_key: str |
         is_proven=is_signed_by_payer(decoded.authorization, decoded.signature, offer.domain),
         payload=decoded.canonical,
         requirements=requirements(offer, decoded.version),
-        idempotency_key=idempotency_key or decoded.payment_id,
+        idempotency_key=idempotency_key,
+        payment_id=decoded.payment_id,
     )

@@ -5,7 +5,6 @@ It must never fall back from one version to the other, and never judges: whether
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +14,7 @@ from phoneagent.x402 import headers, strict_json
 from phoneagent.x402.addresses import checksum_address
 from phoneagent.x402.fields import Fields
 from phoneagent.x402.networks import V1, V2, Network, network_named
+from phoneagent.x402.payment_identifier import MAX_ID_CHARS, MIN_ID_CHARS, PAYMENT_IDENTIFIER, is_payment_id
 
 SCHEME = "exact"
 
@@ -30,9 +30,6 @@ MAX_TIME_S = 2**53 // 1000
 
 _MAX_TIMEOUT_S = 2**31 - 1
 _NONCE_BYTES = 32
-
-_PAYMENT_ID = re.compile(r"[a-zA-Z0-9_-]{16,128}")
-"""specs/extensions/payment_identifier.md: 16 to 128 letters, digits, hyphens, underscores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +172,11 @@ def _amount_text(chosen: Fields) -> int:
 
 
 def _payment_id(top: Fields) -> str | None:
-    info = top.optional_object("extensions").optional_object("payment-identifier").optional_object("info")
+    info = top.optional_object("extensions").optional_object(PAYMENT_IDENTIFIER).optional_object("info")
     if "id" not in info.members:
         return None
     found = info.text("id")
-    if _PAYMENT_ID.fullmatch(found) is None:
-        info.refuse("id", "must be 16 to 128 letters, digits, hyphens or underscores")
+    if not is_payment_id(found):
+        size = f"{MIN_ID_CHARS} to {MAX_ID_CHARS}"
+        info.refuse("id", f"must be {size} letters, digits, hyphens or underscores")
     return found

@@ -94,6 +94,17 @@ class Challenge:
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...]
 
+    def with_members(self, members: Mapping[str, Any]) -> Challenge:
+        """Return the same 402 with further members in its body, where its courtesy header has them too.
+
+        The rest is not written anew. Raises ValueError if nothing is added.
+        """
+        if not members:
+            raise ValueError("no members")
+        body = self.body[:-1] + b"," + strict_json.write(dict(members))[1:]
+        said = tuple((name, value) for name, value in self.headers if name != _X_PAYMENT_REQUIRED)
+        return Challenge(body, (*said, (_X_PAYMENT_REQUIRED, headers.base64_of(body))))
+
 
 def accepts_v1(offer: Offer) -> dict[str, Any]:
     """Return the v1 `accepts` entry, which is also the requirements object of a v1 payment."""

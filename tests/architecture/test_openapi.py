@@ -32,7 +32,12 @@ ADDED_MEMBERS = {
         "payment_state",
         "charged",
         "price",
+        "not_charged",
         "how_to_pay",
+        "client_settings",
+        "docs",
+        "look_first",
+        "request",
         "services",
     },
 }
@@ -54,7 +59,12 @@ PAGES = {
 """Pages are not operations: a model that reads the document would only pay for reading them (decision 0033)."""
 
 ADDED_PARAMETERS = {
-    "listCountries": {("country", "query"), ("PAYMENT-SIGNATURE", "header"), ("X-PAYMENT", "header")},
+    "listCountries": {
+        ("country", "query"),
+        ("PAYMENT-SIGNATURE", "header"),
+        ("X-PAYMENT", "header"),
+        ("Idempotency-Key", "header"),
+    },
     "rentNumber": {("PAYMENT-SIGNATURE", "header"), ("X-PAYMENT", "header"), ("Idempotency-Key", "header")},
 }
 

@@ -57,6 +57,7 @@ def test_an_error_without_detail_speaks_by_its_title() -> None:
     ("error", "code"),
     [
         (errors.PaymentBound(), "payment_bound_elsewhere"),
+        (errors.KeyBound(), "key_bound_elsewhere"),
         (errors.NotFound(), "not_found"),
         (errors.IllegalTransition("a → b"), "illegal_transition"),
         (errors.LeaseLost("r_1"), "lease_lost"),

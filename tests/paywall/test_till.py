@@ -84,8 +84,54 @@ def test_an_unpaid_answer_tells_people_and_models_what_to_do(till: Till) -> None
     rent, countries = _v1(till.unpaid(Product.RENT)), _v1(till.unpaid(Product.COUNTRIES))
     assert (rent["price"], countries["price"]) == ("$1.00", "$0.01")
     assert "charged only when an SMS arrives" in rent["how_to_pay"]
+    assert "no SMS in time" in rent["not_charged"]
     assert "go" in rent["services"]
     assert "services" not in countries
+    for said in (rent, countries):
+        assert "PAYMENT-SIGNATURE" in said["how_to_pay"]
+        assert said["docs"] == "https://phoneagent.test/llms.txt"
+
+
+@pytest.mark.parametrize(
+    ("product", "price_atomic", "clients"),
+    [
+        (Product.COUNTRIES, None, set()),
+        (Product.RENT, 100_000, set()),
+        (Product.RENT, 1_000_000, {"x402-fetch 1.2 (npm)"}),
+        (Product.RENT, 2_000_000, {"x402-fetch 1.2 (npm)", "@x402/fetch 2 (npm)", "x402 2 (PyPI)"}),
+    ],
+)
+def test_clients_whose_own_cap_is_lower_are_told_the_setting(
+    till: Till, product: Product, price_atomic: int | None, clients: set[str]
+) -> None:
+    assert _v1(till.unpaid(product, price_atomic)).get("client_settings", {}).keys() == clients
+
+
+def test_the_settings_are_those_of_the_clients_at_this_price(till: Till) -> None:
+    settings = _v1(till.unpaid(Product.RENT, 2_000_000))["client_settings"]
+    assert "2000000n" in settings["x402-fetch 1.2 (npm)"]
+    assert "maxValue" in settings["x402-fetch 1.2 (npm)"]
+    assert 'setSpendControls({ maxAmountPerPayment: "$2.00" })' in settings["@x402/fetch 2 (npm)"]
+    assert 'set_spend_controls({"max_amount_per_payment": "$2.00"})' in settings["x402 2 (PyPI)"]
+
+
+def test_the_request_as_understood_is_said_beside_the_offer(till: Till) -> None:
+    asked = {"country": "US", "service": "go", "duration_minutes": 10}
+    plain, asking = till.unpaid(Product.RENT), till.unpaid(Product.RENT, None, asked)
+    assert _v1(asking) == {**_v1(plain), "request": asked}
+    assert _v2(asking) == _v2(plain)
+    assert from_header(dict(asking.headers)[b"x-payment-required"].decode()) == _v1(asking)
+    assert len(asking.headers) == len(plain.headers)
+
+
+@pytest.mark.parametrize("product", list(Product))
+@pytest.mark.parametrize("price_atomic", [None, 2_000_000])
+def test_a_402_stays_within_what_proxies_and_clients_take_for_headers(
+    till: Till, product: Product, price_atomic: int | None
+) -> None:
+    sizes = [len(name) + len(value) + 4 for name, value in till.unpaid(product, price_atomic).headers]
+    assert max(sizes) < 4_096  # aiohttp takes 8,190 a line, Node.js 16 kB in all, a proxy with one page 4 kB
+    assert sum(sizes) < 8_192
 
 
 def test_the_offered_window_grows_by_how_far_clients_lag_behind() -> None:

@@ -173,7 +173,7 @@ class Client:
         if answer.status == OK:
             rental_id, token = answer.data["rental_id"], answer.data.get("token")
             judge.on_rented(cheque.auth, rental_id, wish.body())
-            judge.on_token(rental_id, token, self._street.signer.token(rental_id), asked_at_ms, self._key)
+            judge.on_token(rental_id, token, self._street.signer.token(rental_id), asked_at_ms, self._key_of(cheque))
         elif answer.status == REFUSED:
             judge.on_refusal(cheque.auth, answer.code, answer.decided)
         elif answer.status == BOUND and self.habit is not Habit.SWAPPER:
@@ -192,7 +192,12 @@ class Client:
 
     def _headers(self, cheque: Cheque) -> tuple[tuple[str, str], ...]:
         paid = cheque.header(self._rng.choice((1, 2)))
-        return (paid, ("Idempotency-Key", self._key)) if self._key else (paid,)
+        key = self._key_of(cheque)
+        return (paid, ("Idempotency-Key", key)) if key else (paid,)
+
+    def _key_of(self, cheque: Cheque) -> str | None:
+        """The key that goes with a payment, for whoever uses keys: a new payment is a new thing to do."""
+        return f"{self._key}-{cheque.auth.nonce}" if self._key else None
 
     # ---- using a rental
 

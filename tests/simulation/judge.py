@@ -209,7 +209,7 @@ class Judge:
     def on_token(self, rental_id: str, token: str | None, right: str, asked_at_ms: int, key: str | None) -> None:
         """Judge whether the token was shown to whom it may be shown (I8)."""
         rental = self.records[rental_id]
-        knows_key = key is not None and key == rental.payment.idempotency_key
+        knows_key = key is not None and key in rental.payment.client_keys
         sent_at_ms = rental.hold.sent_at_ms if rental.hold else None
         if token is None and (sent_at_ms is None or knows_key):
             self.objects("I8", rental_id, "the token was kept from its owner")

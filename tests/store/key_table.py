@@ -25,6 +25,7 @@ _PLACEHOLDER = {
     "PAYER": r"0x[0-9a-f]{40}",
     "ADDRESS": r"0x[0-9a-f]{40}",
     "NONCE": r"0x[0-9a-f]{64}",
+    "HASH": r"[0-9a-f]{64}",
     "JOB": r"(abandon|poll|settle|expire|close|retain)",
 }
 

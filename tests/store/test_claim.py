@@ -8,7 +8,8 @@ import pytest
 
 from phoneagent.core import transitions as verb
 from phoneagent.core.errors import MEANINGS
-from phoneagent.core.ports import AlreadyClaimed, Balance, Caps, Claimed, ClaimRefused, Lease, StaleBalance
+from phoneagent.core.order import OrderState
+from phoneagent.core.ports import AlreadyClaimed, Balance, Caps, Claimed, ClaimRefused, KeyTaken, Lease, StaleBalance
 from phoneagent.core.rental import Rental
 from phoneagent.store import keys
 from tests.core.stories import BLOCK, CANCEL_AT, NOW, PAYER, PRICE, TX, draft, payment
@@ -212,6 +213,97 @@ async def test_every_other_end_keeps_its_claim(store: StoreUnderTest, ending: Se
     again = replace(draft(2), payment=payment(nonce=1))
 
     assert await store.claim(again, replace(RICH, epoch=1)) == AlreadyClaimed(ended)
+
+
+def named(number: int, idempotency_key: str | None = None, payment_id: str | None = None) -> Rental:
+    """A rental of its own money, under names that the client gave."""
+    return draft(number, pays=replace(payment(nonce=number), idempotency_key=idempotency_key, payment_id=payment_id))
+
+
+@pytest.mark.parametrize("first", [{"idempotency_key": "mine"}, {"payment_id": "mine"}], ids=str)
+@pytest.mark.parametrize(
+    "second", [{"idempotency_key": "mine"}, {"payment_id": "mine"}, {"idempotency_key": "b", "payment_id": "mine"}]
+)
+async def test_a_name_goes_with_one_payment_of_its_payer(
+    store: StoreUnderTest, first: dict[str, str], second: dict[str, str]
+) -> None:
+    await store.claimed(named(1, **first))
+    before = await store.contents()
+
+    assert await store.claim(named(2, **second)) == KeyTaken()
+    assert await store.contents() == before
+    assert isinstance(await store.claim(named(2, idempotency_key="another")), Claimed)
+
+
+async def test_fifty_payments_under_one_name_make_one_rental(store: StoreUnderTest) -> None:
+    answers = await within(
+        asyncio.gather(*[store.claim(named(number, idempotency_key="mine")) for number in range(50)])
+    )
+
+    assert len([answer for answer in answers if isinstance(answer, Claimed)]) == 1
+    assert answers.count(KeyTaken()) == 49
+
+
+async def test_the_same_payment_is_the_same_under_any_name(store: StoreUnderTest) -> None:
+    leased = await store.claimed(named(1, idempotency_key="mine"))
+    again = replace(draft(2), payment=replace(payment(nonce=1), idempotency_key="yours"))
+
+    assert await store.claim(again) == AlreadyClaimed(leased.rental)
+
+
+async def test_one_payers_names_are_not_anothers(store: StoreUnderTest) -> None:
+    await store.claimed(named(1, idempotency_key="mine"))
+    other = replace(payment("0x" + "c3" * 20, nonce=2), idempotency_key="mine")
+
+    assert isinstance(await store.claim(draft(2, pays=other)), Claimed)
+
+
+@pytest.mark.parametrize(
+    ("ending", "is_free"),
+    [
+        ((released,), True),
+        ((*TO_ACTIVE, lambda r: verb.cancelled_by_client(r, CANCEL_AT, NOW)), True),
+        ((*TO_ACTIVE, lambda r: verb.expired(r, CANCEL_AT, NOW)), False),
+        ((*TO_SETTLING, lambda r: verb.settled(r, TX, BLOCK, NOW)), False),
+        (TO_SETTLING, False),
+    ],
+    ids=["released", "cancelled", "expired", "settled", "settling"],
+)
+async def test_a_name_is_free_again_only_after_a_rental_that_was_released(
+    store: StoreUnderTest, ending: Sequence[Verb], *, is_free: bool
+) -> None:
+    leased = await store.claimed(named(1, idempotency_key="mine"))
+    ended = await store.bring(leased.lease, leased.rental, *ending)
+    balance = RICH if ended.is_open else replace(RICH, epoch=1, block=BLOCK + 1)
+
+    answer = await store.claim(named(2, idempotency_key="mine"), balance)
+
+    assert isinstance(answer, Claimed if is_free else KeyTaken)
+
+
+async def test_a_name_that_went_on_is_not_freed_with_its_first_rental(store: StoreUnderTest) -> None:
+    first = await store.claimed(named(1, idempotency_key="mine"))
+    ended = await store.bring(
+        first.lease, first.rental, *TO_ACTIVE, lambda r: verb.cancelled_by_client(r, CANCEL_AT, NOW)
+    )
+    await store.claimed(named(2, idempotency_key="mine"), replace(RICH, epoch=1))
+    await store.bring(first.lease, ended, lambda r: verb.order_ended(r, OrderState.CANCELLED, "ok", NOW), verb.retired)
+
+    assert await store.claim(named(3, idempotency_key="mine"), replace(RICH, epoch=1)) == KeyTaken()
+
+
+async def test_retirement_forgets_the_name_too(store: StoreUnderTest) -> None:
+    leased = await store.claimed(named(1, idempotency_key="mine"))
+    await store.bring(
+        leased.lease,
+        leased.rental,
+        *TO_SETTLING,
+        lambda r: verb.settled(r, TX, BLOCK, NOW),
+        lambda r: verb.order_ended(r, OrderState.FINISHED, "ok", NOW),
+        verb.retired,
+    )
+
+    assert not [key for key in await store.contents() if ":named:" in key]
 
 
 async def test_a_claim_whose_record_is_gone_asks_for_another_look(store: StoreUnderTest) -> None:

@@ -24,7 +24,7 @@ async def do_one_of_everything(store: StoreUnderTest) -> None:
     await DevClockHand(store.redis).advance(1)
     await store.catalogues.publish({("US", "go"): 1})
     await store.activations.claim("smsfast", ACTIVATION, draft().id)
-    await store.claimed(draft(2))
+    await store.claimed(draft(2, pays=replace(payment(nonce=2), idempotency_key="my own")))
     leased = await store.claimed(draft(1))
     settled = await store.bring(leased.lease, leased.rental, *TO_SETTLING, lambda r: verb.settled(r, TX, 1, NOW))
     await store.bring(

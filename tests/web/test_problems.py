@@ -18,6 +18,7 @@ TABLE = [
     (errors.PayerBlocked("payer_blocked"), 403),
     (errors.NotFound(), 404),
     (errors.PaymentBound(), 409),
+    (errors.KeyBound(), 409),
     (errors.NotNow("already_ended"), 409),
     (errors.Gone("sms_expired"), 410),
     (errors.LimitReached("rate_limited"), 429),

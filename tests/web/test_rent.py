@@ -6,16 +6,9 @@ from typing import Any
 import pytest
 
 from phoneagent.core.ports import OutOfStock, PurchaseRefused, PurchaseUnknown
-from phoneagent.core.rental import Job
 from tests.waiting import within
-from tests.web.fakes import Fault
-from tests.web.harness import BODY, PAYER_KEY, SIGNATURE, X_PAYMENT, Rented, World, address
+from tests.web.harness import BODY, PAYER_KEY, SIGNATURE, X_PAYMENT, World, address
 from tests.x402.signing import from_header, to_header
-
-
-def _identified(payment: str, payment_id: str) -> str:
-    """A v2 payment with the client's own id in its payment-identifier extension."""
-    return to_header({**from_header(payment), "extensions": {"payment-identifier": {"info": {"id": payment_id}}}})
 
 
 async def test_a_paid_request_rents_a_number(world: World) -> None:
@@ -248,37 +241,6 @@ async def test_a_contract_wallet_may_pay_with_a_signature_only_the_token_can_jud
     wallet = await world.post_rent(to_header(payment))
     assert (unknown.status_code, unknown.json()["code"]) == (402, "invalid_signature")
     assert wallet.status_code == 200
-
-
-async def test_once_a_settle_call_was_made_only_the_first_senders_key_gets_the_token(world: World) -> None:
-    rented = await world.rent(Idempotency_Key="mine")
-    world.facilitator.fault = Fault.IS_SILENT
-    await world.sms_arrives(rented)
-    before = await world.post_rent(rented.payment)
-    await world.work(Job.SETTLE)
-    public = await world.post_rent(rented.payment)
-    own = await world.post_rent(rented.payment, Idempotency_Key="mine")
-    other = await world.post_rent(rented.payment, Idempotency_Key="yours")
-    assert before.json()["token"] == own.json()["token"] == rented.token
-    assert [answer.status_code for answer in (public, own, other)] == [200, 200, 200]
-    assert "token" not in public.json()
-    assert "token" not in other.json()
-    assert public.json()["phone_number"] == rented.number
-
-
-async def test_without_a_key_of_its_own_no_repetition_gets_the_token_after_the_settle_call(world: World) -> None:
-    rented = await world.settled()
-    assert "token" not in (await world.post_rent(rented.payment)).json()
-    assert "token" not in (await world.post_rent(rented.payment, Idempotency_Key="guess")).json()
-
-
-async def test_a_payment_identifier_serves_as_the_key(world: World) -> None:
-    payment = _identified(await world.sign(), "my-own-payment-0001")
-    rented = Rented.of(payment, await world.post_rent(payment))
-    await world.sms_arrives(rented)
-    await world.work(Job.SETTLE)
-    assert (await world.post_rent(payment)).json()["token"] == rented.token
-    assert "token" not in (await world.post_rent(_identified(payment, "somebody-elses-0001"))).json()
 
 
 async def test_a_repetition_after_the_settlement_carries_the_settled_receipt(world: World) -> None:

@@ -91,11 +91,11 @@ def test_both_versions_of_one_authorization_name_the_same_money() -> None:
     assert payment_for(decoded(1), OFFER).claim_key == payment_for(decoded(2), OFFER).claim_key
 
 
-def test_the_payment_id_stands_in_for_a_missing_idempotency_key() -> None:
+def test_the_payment_id_stands_beside_the_requests_own_key() -> None:
     made = payment(2)
     made["extensions"]["payment-identifier"]["info"] = {"required": False, "id": "pay_0123456789abcdef"}
 
-    found = decode_payment(to_header(made))
+    found = payment_for(decode_payment(to_header(made)), OFFER, idempotency_key="own")
 
-    assert payment_for(found, OFFER).idempotency_key == "pay_0123456789abcdef"
-    assert payment_for(found, OFFER, idempotency_key="own").idempotency_key == "own"
+    assert (found.idempotency_key, found.payment_id) == ("own", "pay_0123456789abcdef")
+    assert found.client_keys == {"own", "pay_0123456789abcdef"}

@@ -91,11 +91,16 @@ class ClaimRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyTaken:
+    """Another payment of this payer already goes by one of the names that the client gave; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
 class StaleBalance:
     """A hold of the payer ended since the balance was read, or the reading is older than that end: read again."""
 
 
-ClaimAnswer = Claimed | AlreadyClaimed | ClaimRefused | StaleBalance
+ClaimAnswer = Claimed | AlreadyClaimed | KeyTaken | ClaimRefused | StaleBalance
 
 
 class Rentals(Protocol):
@@ -113,7 +118,8 @@ class Rentals(Protocol):
     async def claim(self, rental: Rental, balance: Balance, caps: Caps) -> ClaimAnswer:
         """Claim the payment, count it against the payer and create the rental under our lease, or do none of it.
 
-        Atomic (I3, I6). A claim whose rental was released with a free claim counts as absent.
+        Atomic (I3, I6). A claim whose rental was released with a free claim counts as absent. A name that the client
+        gave stays with the payer's first payment under it, unless that one's rental was released.
         """
 
     async def get(self, rental_id: str) -> Rental | None:

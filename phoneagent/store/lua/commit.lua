@@ -1,5 +1,6 @@
 -- Write one state change with everything that belongs to it, or nothing (I9).
--- KEYS: rental, claim, payer, events, ledger, then one due set per job kind in the order of ARGV[2].due
+-- KEYS: rental, claim, payer, events, ledger, then one due set per job kind in the order of ARGV[2].due, then one per
+--       name that the client gave to the payment
 -- ARGV: clock, JSON {id, fence, rev, set: {field, value, …}, del: {field, …}, due: {ms or -1 to remove, …},
 --       abandon_index, abandon_ms (0: disarm), amount (exposure to give back, 0: none), hold_ended, block,
 --       blocked_for, block_ms, free_claim, expire_ms (0: keep), events: {JSON, …}, ledger: {JSON, …},
@@ -33,7 +34,12 @@ end
 if a.blocked_for ~= '' then
   redis.call('HSET', KEYS[3], 'blocked_until_ms', now_ms + a.block_ms, 'blocked_for', a.blocked_for)
 end
-if a.free_claim and redis.call('GET', KEYS[2]) == a.id then redis.call('DEL', KEYS[2]) end
+if a.free_claim then
+  if redis.call('GET', KEYS[2]) == a.id then redis.call('DEL', KEYS[2]) end
+  for i = 6 + #a.due, #KEYS do
+    if redis.call('GET', KEYS[i]) == a.id then redis.call('DEL', KEYS[i]) end
+  end
+end
 local oldest = string.format('%.0f', math.max(0, raw_ms - 2592000000))
 for _, event in ipairs(a.events) do redis.call('XADD', KEYS[4], 'MINID', '~', oldest, '*', 'event', event) end
 for _, entry in ipairs(a.ledger) do redis.call('XADD', KEYS[5], '*', 'entry', entry) end

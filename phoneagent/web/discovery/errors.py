@@ -13,6 +13,7 @@ from phoneagent.core.errors import (
     MEANINGS,
     CallerLimited,
     Gone,
+    KeyBound,
     LimitReached,
     NotFound,
     NotNow,
@@ -102,6 +103,13 @@ SECTIONS = (
         },
     ),
     Section(
+        "The key belongs to something else",
+        lambda _code: KeyBound(),
+        {
+            "key_bound_elsewhere": "The payer has sent this Idempotency-Key or payment id with another payment.",
+        },
+    ),
+    Section(
         "The payer",
         PayerBlocked,
         {
@@ -182,6 +190,7 @@ _NEXT = {
 }
 _NEXT_OF_CODE = {
     "payment_bound_elsewhere": "Send the request that this payment was made for, or sign a new payment for this one.",
+    "key_bound_elsewhere": "Send the payment that the key came with first, or this one under a new key.",
 }
 
 _INTRODUCTION = """\

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from phoneagent.web.gate import MAX_HEAD_BYTES
-from phoneagent.web.x402 import MAX_IDEMPOTENCY_KEY_CHARS
+from phoneagent.web.x402 import IDEMPOTENCY_KEY, MAX_IDEMPOTENCY_KEY_CHARS
 from phoneagent.x402 import PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE, X_PAYMENT
 
 X_PAYMENT_REQUIRED = "X-Payment-Required"
@@ -70,11 +70,13 @@ def payment_parameters() -> list[dict[str, Any]]:
 def idempotency_parameter() -> dict[str, Any]:
     """Return the request header that proves a repetition to be the first sender's own."""
     described = _request_header(
-        "Idempotency-Key",
-        "Any text of your own. Once your payment has been sent to the chain it is public, and a repetition of this "
-        "request shows the token only if it carries the key of the first one. The id of the payment-identifier "
-        "extension serves as well.",
+        IDEMPOTENCY_KEY,
+        "A name of your own for what you do, best a random one: nobody else may guess it. It belongs to the first "
+        "payment you send it with; another payment under it is refused with 409, so no repetition pays twice. "
+        "Once your payment has been sent to the chain it is public, and a repetition of this request shows the token "
+        "only if it carries the key of the first one. The id of the x402 extension payment-identifier serves as well.",
     )
+    described["schema"]["minLength"] = 1
     described["schema"]["maxLength"] = MAX_IDEMPOTENCY_KEY_CHARS
     return described
 

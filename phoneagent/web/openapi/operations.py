@@ -67,6 +67,7 @@ def _list_countries() -> Json:
                 "schema": country_code(),
             },
             *payment_parameters(),
+            idempotency_parameter(),
         ],
         "responses": {
             "200": _json("Countries with something in stock.", "CountryList", examples.COUNTRIES, *_RECEIPTS),
@@ -254,7 +255,11 @@ def _paid_refusals() -> Json:
             "content": {"application/json": {"schema": ref("PaymentRequired")}},
         },
         "403": problem("The payer's earlier payments could not be settled, by its own doing.", "payer_blocked"),
-        "409": problem("The payment already belongs to another request.", "payment_bound_elsewhere"),
+        "409": problem(
+            "The payment already belongs to another request, or its key to another payment.",
+            "payment_bound_elsewhere",
+            "key_bound_elsewhere",
+        ),
         **_too_much("exposure_exceeded", "too_many_open_rentals", *_CALLER_429),
         "500": _crash(),
     }

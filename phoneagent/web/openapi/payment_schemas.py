@@ -68,7 +68,24 @@ def _added_members() -> Schema:
         },
         "charged": {"type": "boolean", "enum": [False]},
         "price": {**_TEXT, "description": "The price in dollars, for people."},
+        "not_charged": {**_TEXT, "description": "When nothing is charged, for people and models."},
         "how_to_pay": {**_TEXT, "description": "What to do next, for people and models."},
+        "client_settings": {
+            "type": "object",
+            "additionalProperties": _TEXT,
+            "description": "By client: the setting that lets it pay this price, where its own cap is lower.",
+        },
+        "docs": {**_TEXT, "format": "uri", "description": "How to use the service, in words."},
+        "look_first": {**_TEXT, "format": "uri", "description": "Everything on sale and its prices, free."},
+        "request": {
+            "type": "object",
+            "description": "The request as it was understood, in codes.",
+            "properties": {
+                "country": _TEXT,
+                "service": {"$ref": "#/components/schemas/ServiceCode"},
+                "duration_minutes": {"type": "integer"},
+            },
+        },
         "services": {"type": "array", "items": {**_TEXT, "enum": list(SERVICES)}},
     }
 
@@ -109,7 +126,8 @@ def _required_v2(network: Network) -> Schema:
             },
             "extensions": {
                 "type": "object",
-                "description": "Send them back with the payment. `bazaar` describes this operation to catalogues.",
+                "description": "Send them back with the payment. `bazaar` describes this operation to catalogues; to "
+                "use `payment-identifier`, add an `id` to its `info`.",
             },
         },
     }
