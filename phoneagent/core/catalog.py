@@ -185,13 +185,26 @@ class Catalogue:
         return {"code": country, "name": COUNTRIES[country], "services": services}
 
 
-def build(version: int, as_of_ms: int, pools: Mapping[tuple[str, str], int]) -> Catalogue:
-    """Build the catalogue of every known pair that the upstream offers; ``pools`` maps (country, service) to stock."""
+def price_of(service: str) -> int:
+    """Return what a service costs from now on, in atomic units."""
+    return PRICES_ATOMIC[mode_of(service)]
+
+
+def build(
+    version: int,
+    as_of_ms: int,
+    pools: Mapping[tuple[str, str], int],
+    prices: Mapping[tuple[str, str], int] | None = None,
+) -> Catalogue:
+    """Build the catalogue of every known pair that the upstream offers; ``pools`` maps (country, service) to stock.
+
+    ``prices`` are those of an earlier day: what was published keeps its price, whatever a service costs by now.
+    """
     listings: dict[tuple[str, str], Listing] = {}
     for (country, service), pool in pools.items():
         if country in COUNTRIES and service in SERVICES:
-            mode = mode_of(service)
-            listings[country, service] = Listing(country, service, mode, PRICES_ATOMIC[mode], max(pool, 0))
+            price = (prices or {}).get((country, service), price_of(service))
+            listings[country, service] = Listing(country, service, mode_of(service), price, max(pool, 0))
     return Catalogue(version, as_of_ms, listings)
 
 

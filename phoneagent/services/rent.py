@@ -94,6 +94,7 @@ class Rent:
         sight = await self._claims.look(payment, identity)
         if sight.rental is not None:
             return await self._replay(sight.rental.id, payment, self._decided, self._take_over)
+        await self._hear_of_price(request, payment)
         wish = self._wish(request, identity, payment, sight.now_ms // 1000)
         opened = await self._claims.open(payment, wish, sight)
         match opened:
@@ -119,6 +120,11 @@ class Rent:
             if refusal.code == "no_inventory" and rental.request is not None:
                 refusal.members["alternatives"] = self._shelf.current.alternatives(rental.request.service)
             raise
+
+    async def _hear_of_price(self, request: RentRequest, payment: Payment) -> None:
+        """Read the catalogues again before a price is called wrong: another process may have offered it already."""
+        if payment.authorization.amount_atomic not in self._shelf.prices(request.country, request.service):
+            await self._shelf.read()
 
     def _wish(self, request: RentRequest, identity: str, payment: Payment, now_s: int) -> Wish:
         listing = self._shelf.listing(request.country, request.service)

@@ -1,6 +1,6 @@
 """The catalogues this process knows, so that an unpaid request needs neither store nor network.
 
-It follows the published versions in the background and must never be asked to fetch inside a request.
+It follows the published versions in the background and must never be asked to fetch inside an unpaid request.
 """
 
 from __future__ import annotations

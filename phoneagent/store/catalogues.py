@@ -1,6 +1,6 @@
 """Published catalogues: the adapter of the `Catalogues` port.
 
-A version is never changed after publication; prices of old versions stay good for ten minutes (core.catalog).
+A version is never changed after publication, its prices least of all; prices of old versions stay good for ten minutes (core.catalog).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class RedisCatalogues:
 
     async def publish(self, pools: Mapping[tuple[str, str], int]) -> Catalogue:
         """See the port."""
-        rows = [[country, service, pool] for (country, service), pool in sorted(pools.items())]
+        rows = [[*pair, pool, catalog.price_of(pair[1])] for pair, pool in sorted(pools.items())]
         version, now_ms = await self._scripts.run(
             "publish_catalogue",
             [keys.CATALOGUE, keys.CATALOGUE_VERSION],
@@ -47,5 +47,6 @@ class RedisCatalogues:
 
 def _catalogue(text: str) -> Catalogue:
     head, rows = (json.loads(part) for part in text.split("\n", 1))
-    pools = {(country, service): pool for country, service, pool in rows}
-    return catalog.build(int(head["version"]), int(head["as_of_ms"]), pools)
+    pools = {(country, service): pool for country, service, pool, *_ in rows}
+    prices = {(country, service): price for country, service, _, *told in rows for price in told}
+    return catalog.build(int(head["version"]), int(head["as_of_ms"]), pools, prices)

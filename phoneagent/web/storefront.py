@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from phoneagent.core.errors import CallerLimited, PaymentRefused, RequestInvalid
-from phoneagent.core.rental import Rental
+from phoneagent.core.rental import Rental, RentRequest
 from phoneagent.paywall import Till
 from phoneagent.services.cancel import Cancel
 from phoneagent.services.deliver import LONGEST_WAIT_S, Deliver, Silence
@@ -62,14 +62,21 @@ class Storefront:
         if body is None and payment is None:
             raise PaymentRefused("payment_required")
         wanted = models.rent_request(body)
-        listing = self.shelf.current.find(wanted.country, wanted.service)
-        request.state.price_atomic = listing.price_atomic if listing else None
+        request.state.price_atomic = self._price(wanted)
         if payment is None:
             request.state.price_atomic = self.shelf.listing(wanted.country, wanted.service).price_atomic
             raise PaymentRefused("payment_required", request=models.request_body(wanted))
-        rental = await self._waiting(request, self.rent(wanted, payment))
+        try:
+            rental = await self._waiting(request, self.rent(wanted, payment))
+        except PaymentRefused:
+            request.state.price_atomic = self._price(wanted)  # the verb may have heard of another one
+            raise
         token = self.deliver.token(rental) if shows_token(rental, payment) else None
         return self._with_receipt(models.rental_body(rental, token), rental)
+
+    def _price(self, wanted: RentRequest) -> int | None:
+        listing = self.shelf.current.find(wanted.country, wanted.service)
+        return listing.price_atomic if listing else None
 
     async def get_countries(self, request: Request) -> Response:
         """Sell the country list."""

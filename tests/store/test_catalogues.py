@@ -2,8 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from phoneagent.core import catalog
+from phoneagent.core.catalog import Mode
+from phoneagent.store import keys
 from tests.core.stories import NOW
+from tests.prices import change_price
 from tests.store.store_under_test import StoreUnderTest
 from tests.waiting import within
 
@@ -19,6 +24,24 @@ async def test_a_published_catalogue_is_read_as_it_was_returned(store: StoreUnde
 
     assert published == catalog.build(1, NOW, POOLS)
     assert await store.catalogues.recent() == [published]
+
+
+async def test_a_published_price_stays_when_the_next_release_asks_another(
+    store: StoreUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = await store.catalogues.publish(POOLS)
+    change_price(monkeypatch, Mode.ACTIVATE, 1_500_000)
+    await store.catalogues.publish(POOLS)
+
+    old, new = await store.catalogues.recent()
+    assert old == published
+    assert (old.listings["US", "go"].price_atomic, new.listings["US", "go"].price_atomic) == (1_000_000, 1_500_000)
+
+
+async def test_a_version_published_without_prices_has_todays(store: StoreUnderTest) -> None:
+    await store.redis.lpush(keys.CATALOGUE, f'{{"version":1,"as_of_ms":"{NOW}"}}\n[["US","go",5]]')
+
+    assert await store.catalogues.recent() == [catalog.build(1, NOW, {("US", "go"): 5})]
 
 
 async def test_versions_count_up_and_are_read_oldest_first(store: StoreUnderTest) -> None:
