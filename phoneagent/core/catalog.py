@@ -21,6 +21,10 @@ PRICE_GRACE_MS = 600_000
 """A price that was current within the last ten minutes is still good (ARCHITECTURE §4.5)."""
 
 
+TYPICAL_SMS_S = 90
+"""Within this time from the site's sending most SMS are there (providers.md §6); nobody promises it."""
+
+
 class Mode(StrEnum):
     """The SKU."""
 

@@ -1,6 +1,6 @@
 """Published catalogues: the adapter of the `Catalogues` port.
 
-A version is never changed after publication, its prices least of all; prices of old versions stay good for ten minutes (core.catalog).
+A version is never changed after publication, prices included; old ones stay good for ten minutes (core.catalog).
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from phoneagent.web.admission import Admission, AdmissionMiddleware
 from phoneagent.web.cors import CorsMiddleware
 from phoneagent.web.discovery import Discovery
 from phoneagent.web.health import Health
+from phoneagent.web.showcase import showcase_route
 from phoneagent.web.storefront import Storefront
 
 
@@ -51,6 +52,7 @@ def create_app(doors: Doors, lifespan: Lifespan | None = None) -> Starlette:
         routes=[
             *doors.storefront.routes(),
             *doors.health.routes(),
+            showcase_route(),
             *doors.discovery.routes(),
             *doors.extra_routes,
         ],

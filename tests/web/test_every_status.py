@@ -248,6 +248,24 @@ async def _document_too_often(world: World) -> httpx.Response:
     return await world.http.get("/openapi.json")
 
 
+@story("listServices", 200)
+async def _showcase(world: World) -> httpx.Response:
+    return await world.http.get("/services")
+
+
+@story("listServices", 503)
+async def _showcase_too_late(world: World) -> httpx.Response:
+    world.engine.stop_waiting()
+    return await world.http.get("/services")
+
+
+@story("listServices", 429)
+async def _showcase_too_often(world: World) -> httpx.Response:
+    await world.limit(free_requests_burst=1)
+    await world.http.get("/services")
+    return await world.http.get("/services")
+
+
 def _asked_twice(operation: str, method: str, path: str) -> None:
     async def told(world: World) -> httpx.Response:
         await world.limit(requests_burst=1)
@@ -292,6 +310,7 @@ for _operation, _method, _path in (
 for _operation, _method, _path in (
     ("rentNumber", "POST", "/rent"),
     ("listCountries", "GET", "/countries"),
+    ("listServices", "GET", "/services"),
     ("getHealth", "GET", "/healthz"),
     ("getOpenApi", "GET", "/openapi.json"),
 ):

@@ -53,3 +53,28 @@ COUNTRIES: list[dict[str, Any]] = [
         ],
     }
 ]
+
+SERVICES: dict[str, Any] = {
+    "services": [
+        {
+            "code": "tg",
+            "name": "Telegram",
+            "mode": "activate_premium",
+            "price_usdc": 2,
+            "typical_delivery_seconds": 90,
+        },
+        {
+            "code": "go",
+            "name": "Google / Gmail",
+            "mode": "activate",
+            "price_usdc": 1,
+            "typical_delivery_seconds": 90,
+        },
+    ],
+    "countries": [{"code": "US", "alpha3": "USA", "name": "United States"}],
+    "skus": [{"mode": "activate", "price_usdc": 1}, {"mode": "activate_premium", "price_usdc": 2}],
+    "duration_minutes": {"min": 1, "max": 20},
+    "charged": "Only when an SMS arrives.",
+    "spellings": "Requests may name countries and services by code, name or ISO alpha-3.",
+    "stock": "GET /countries lists what is in stock now.",
+}

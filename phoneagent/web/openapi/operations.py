@@ -40,6 +40,7 @@ _CALLER_429 = ("rate_limited", "too_many_waiters")
 def paths() -> Json:
     """Return every path."""
     return {
+        "/services": {"get": _list_services()},
         "/countries": {"get": _list_countries()},
         "/rent": {"post": _rent_number()},
         "/sms/{rental_id}": {"get": _get_sms()},
@@ -48,6 +49,20 @@ def paths() -> Json:
         "/healthz": {"get": _health()},
         "/readyz": {"get": _readiness()},
         "/openapi.json": {"get": _document()},
+    }
+
+
+def _list_services() -> Json:
+    return {
+        "operationId": "listServices",
+        "summary": "Look at everything on sale and its price, free.",
+        "description": "Services, countries, SKUs and prices, without stock. The same for everybody, and may be kept. "
+        "What is in stock is told by `GET /countries`, or for one pair by `POST /rent` without a payment.",
+        "responses": {
+            "200": _json("What can be sold.", "Showcase", examples.SERVICES),
+            **_too_much("rate_limited"),
+            "503": problem("The process stops.", "shutting_down"),
+        },
     }
 
 

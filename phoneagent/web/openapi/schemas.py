@@ -35,6 +35,7 @@ def component_schemas(network: Network) -> Schema:
         "Mode": {"type": "string", "enum": list(Mode), "description": _modes_text()},
         "RentRequest": _rent_request(),
         "Rental": _rental(),
+        "Showcase": _showcase(),
         "CountryList": {"type": "array", "items": ref("CountryEntry")},
         "CountryEntry": _country_entry(),
         "Sms": _sms(),
@@ -110,6 +111,43 @@ def _rental() -> Schema:
             "status": {**_state(), "description": "`active` on a fresh rental; a repetition shows where it stands."},
         },
     }
+
+
+def _showcase() -> Schema:
+    text: Schema = {"type": "string"}
+    price: Schema = {"type": "number", "description": "Price of one rental in USDC."}
+    seconds: Schema = {
+        "type": "integer",
+        "description": "Within this time from the site's sending most SMS are there. Not a promise: without an SMS "
+        "nothing is charged.",
+    }
+    members: Schema = {
+        "services": _rows(
+            code=ref("ServiceCode"),
+            name=text,
+            mode=ref("Mode"),
+            price_usdc=price,
+            typical_delivery_seconds=seconds,
+        )
+        | {"description": "What a number can be rented for."},
+        "countries": _rows(code=country_code(), alpha3=text, name=text)
+        | {"description": "Where, by ISO 3166-1 alpha-2 and alpha-3."},
+        "skus": _rows(mode=ref("Mode"), price_usdc=price) | {"description": "The prices there are."},
+        "duration_minutes": {
+            "type": "object",
+            "description": "How long a number may be rented.",
+            "required": ["min", "max"],
+            "properties": {"min": {"type": "integer"}, "max": {"type": "integer"}},
+        },
+        "charged": {**text, "description": "When a rental is charged, for people and models."},
+        "spellings": {**text, "description": "How requests may name things, for people and models."},
+        "stock": {**text, "description": "Where stock is told, for people and models."},
+    }
+    return {"type": "object", "required": list(members), "properties": members}
+
+
+def _rows(**members: Schema) -> Schema:
+    return {"type": "array", "items": {"type": "object", "required": list(members), "properties": members}}
 
 
 def _country_entry() -> Schema:
