@@ -56,22 +56,19 @@ class CorsMiddleware:
     """Wraps the whole application. A preflight is answered here, whatever it asks for: it does nothing."""
 
     def __init__(self, app: ASGIApp, closed: Collection[str] = ()) -> None:
-        """Open everything but the ``closed`` paths and what lies beneath them."""
+        """Open everything but the paths that begin with one of ``closed``."""
         self._app = app
         self._closed = tuple(closed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or self._is_closed(scope["path"]):
+        if scope["type"] != "http" or scope["path"].startswith(self._closed):
             await self._app(scope, receive, send)
         elif scope["method"] == "OPTIONS" and _is_preflight(scope):
             await send({**_PREFLIGHT, "headers": [*_PREFLIGHT["headers"]]})
             await send({"type": "http.response.body", "body": b""})
         else:
             await self._app(scope, receive, _open(send))
-
-    def _is_closed(self, path: str) -> bool:
-        return any(path == closed or path.startswith(f"{closed}/") for closed in self._closed)
 
 
 def open_to_all(response: Response) -> Response:
