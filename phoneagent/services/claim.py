@@ -61,12 +61,14 @@ class Claims:
     async def look(self, payment: Payment, fingerprint: str) -> Sight:
         """Return what is known of this payment.
 
-        Raises PaymentBound when it belongs to another request, and PaymentRefused when it would replay a claim
-        without proof that the payer sent it.
+        Raises PaymentBound when it belongs to another request, KeyBound when its key belongs to another payment, and
+        PaymentRefused when it would replay a claim without proof that the payer sent it.
         """
-        sight = await self._rentals.look(payment.claim_key, payment.authorization.payer)
+        sight = await self._rentals.look(payment)
         if sight.rental is not None:
             _check_replay(sight.rental, payment, fingerprint)
+        elif sight.is_key_taken and payment.is_proven:  # nobody else may find out which keys a payer has used
+            raise KeyBound
         return sight
 
     async def open(self, payment: Payment, wish: Wish, sight: Sight) -> Claimed | AlreadyClaimed:
@@ -117,7 +119,7 @@ class Claims:
         The refusal of a released rental speaks for its payment only until a further request has claimed that again: a
         402 would then ask for a second signature beside a live first one (I7).
         """
-        sight = await self._rentals.look(payment.claim_key, payment.authorization.payer)
+        sight = await self._rentals.look(payment)
         if sight.rental is not None and sight.rental.id != rental_id:
             raise Unavailable("retry_same_payment", "another request carries this payment now; send the same again")
 

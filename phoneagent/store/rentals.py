@@ -69,13 +69,17 @@ class RedisRentals:
         now_ms, _ = await self._scripts.run("now", [], [])
         return int(now_ms)
 
-    async def look(self, claim_key: str, payer: str) -> Sight:
+    async def look(self, payment: Payment) -> Sight:
         """See the port."""
+        payer = payment.authorization.payer
         slot = keys.slot_of_payer(payer, len(self._slots))
-        now_ms, epoch, flat = await self._scripts.run(
-            "look", [keys.claim(slot, claim_key), keys.payer(slot, payer)], [keys.rental_prefix(slot)]
+        now_ms, epoch, flat, is_named = await self._scripts.run(
+            "look",
+            [keys.claim(slot, payment.claim_key), keys.payer(slot, payer), *_named(slot, payment)],
+            [keys.rental_prefix(slot)],
         )
-        return Sight(now_ms, codec.decode(flat_fields(flat)) if flat else None, epoch, slot)
+        rental = codec.decode(flat_fields(flat)) if flat else None
+        return Sight(now_ms, rental, epoch, slot, is_key_taken=bool(is_named))
 
     async def claim(self, rental: Rental, balance: Balance, caps: Caps) -> ClaimAnswer:
         """See the port."""

@@ -26,7 +26,7 @@ def released(rental: Rental) -> verb.Change:
 
 
 async def test_an_unclaimed_payment_shows_nothing_but_the_time(store: StoreUnderTest) -> None:
-    sight = await store.rentals.look(payment().claim_key, PAYER)
+    sight = await store.rentals.look(payment())
 
     assert (sight.rental, sight.epoch, sight.slot, sight.now_ms) == (None, 0, "s00", NOW)
 
@@ -38,7 +38,7 @@ async def test_a_claim_creates_the_rental_under_our_lease(store: StoreUnderTest)
     assert leased.now_ms == NOW
     assert leased.rental == draft()
     assert await store.rentals.get(draft().id) == draft()
-    assert (await store.rentals.look(payment().claim_key, PAYER)).rental == draft()
+    assert (await store.rentals.look(payment())).rental == draft()
     assert await store.rentals.take(draft().id) is None
 
 
@@ -152,7 +152,7 @@ async def test_a_balance_read_before_a_hold_ended_is_stale(store: StoreUnderTest
 
     assert await store.claim(draft(2), RICH) == StaleBalance()
     assert await store.contents() == before
-    sight = await store.rentals.look(payment(nonce=2).claim_key, PAYER)
+    sight = await store.rentals.look(payment(nonce=2))
     assert sight.epoch == 1
     assert isinstance(await store.claim(draft(2), replace(RICH, epoch=sight.epoch)), Claimed)
 
@@ -191,9 +191,9 @@ async def test_a_rental_released_unbought_frees_its_payment_for_anything(store: 
     await store.bring(leased.lease, leased.rental, released)
     again = replace(draft(2), payment=payment(nonce=1), fingerprint="0" * 64)
 
-    assert (await store.rentals.look(payment(nonce=1).claim_key, PAYER)).rental is None
+    assert (await store.rentals.look(payment(nonce=1))).rental is None
     assert isinstance(await store.claim(again, replace(RICH, epoch=1)), Claimed)
-    assert (await store.rentals.look(payment(nonce=1).claim_key, PAYER)).rental == again
+    assert (await store.rentals.look(payment(nonce=1))).rental == again
 
 
 @pytest.mark.parametrize(
@@ -230,6 +230,8 @@ async def test_a_name_goes_with_one_payment_of_its_payer(
     await store.claimed(named(1, **first))
     before = await store.contents()
 
+    assert (await store.rentals.look(named(2, **second).payment)).is_key_taken
+    assert not (await store.rentals.look(named(1, **second).payment)).is_key_taken
     assert await store.claim(named(2, **second)) == KeyTaken()
     assert await store.contents() == before
     assert isinstance(await store.claim(named(2, idempotency_key="another")), Claimed)
@@ -276,8 +278,10 @@ async def test_a_name_is_free_again_only_after_a_rental_that_was_released(
     ended = await store.bring(leased.lease, leased.rental, *ending)
     balance = RICH if ended.is_open else replace(RICH, epoch=1, block=BLOCK + 1)
 
+    sight = await store.rentals.look(named(2, idempotency_key="mine").payment)
     answer = await store.claim(named(2, idempotency_key="mine"), balance)
 
+    assert sight.is_key_taken is not is_free
     assert isinstance(answer, Claimed if is_free else KeyTaken)
 
 
@@ -311,4 +315,4 @@ async def test_a_claim_whose_record_is_gone_asks_for_another_look(store: StoreUn
     await store.redis.delete(keys.rental("s00", draft(1).id))
 
     assert await store.claim(replace(draft(2), payment=payment(nonce=1))) == StaleBalance()
-    assert (await store.rentals.look(payment(nonce=1).claim_key, PAYER)).rental is None
+    assert (await store.rentals.look(payment(nonce=1))).rental is None

@@ -154,7 +154,7 @@ async def test_the_end_of_a_hold_gives_back_its_exposure_and_grows_the_epoch(
     payer = (await store.contents())[PAYER_KEY]
     assert (payer["open_count"], payer["open_atomic"], payer["epoch"]) == ("0", "0", "1")
     assert payer.get("block") == (None if block is None else str(block))
-    assert (await store.rentals.look(payment().claim_key, PAYER)).epoch == 1
+    assert (await store.rentals.look(payment())).epoch == 1
     await store.bring(leased.lease, rental, lambda r: verb.close_later(r, NOW + 1))
     assert (await store.contents())[PAYER_KEY] == payer
 
@@ -203,7 +203,7 @@ async def test_a_freed_claim_is_not_freed_again_under_its_next_owner(store: Stor
 
     await store.bring(leased.lease, first, verb.retired)
 
-    assert (await store.rentals.look(payment(nonce=1).claim_key, PAYER)).rental == again
+    assert (await store.rentals.look(payment(nonce=1))).rental == again
 
 
 async def test_retirement_frees_the_claim_and_forgets_the_record_after_thirty_days(store: StoreUnderTest) -> None:
@@ -215,7 +215,7 @@ async def test_retirement_frees_the_claim_and_forgets_the_record_after_thirty_da
 
     left_ms = await store.redis.pttl(key)
     assert 30 * DAY - 60_000 < left_ms <= 30 * DAY
-    assert (await store.rentals.look(payment().claim_key, PAYER)).rental is None
+    assert (await store.rentals.look(payment())).rental is None
     assert await store.rentals.get(rental.id) == retired
     assert [key for key in await store.contents() if ":due:" in key] == []
 

@@ -93,7 +93,7 @@ async def test_all_keys_of_one_party_lie_in_one_hash_slot(sharded: StoreUnderTes
         keys.due(slot, Job.POLL),
         keys.due(slot, Job.EXPIRE),
     }
-    assert (await sharded.rentals.look(rental.payment.claim_key, payer)).slot == slot
+    assert (await sharded.rentals.look(rental.payment)).slot == slot
 
 
 def test_payers_spread_over_the_slots_and_stay_where_they_are() -> None:

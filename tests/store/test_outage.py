@@ -13,14 +13,14 @@ from phoneagent.core.ports import Lease
 from phoneagent.core.rental import Job
 from phoneagent.store import connect
 from phoneagent.store.connect import is_reachable, open_client
-from tests.core.stories import ACTIVATION, NOW, PAYER, draft, payment, rental_id
+from tests.core.stories import ACTIVATION, NOW, draft, payment, rental_id
 from tests.store.store_under_test import StoreUnderTest
 from tests.waiting import within
 
 LEASE = Lease(rental_id(), 1)
 
 METHODS: dict[str, Callable[[StoreUnderTest], Awaitable[object]]] = {
-    "look": lambda s: s.rentals.look(payment().claim_key, PAYER),
+    "look": lambda s: s.rentals.look(payment()),
     "claim": lambda s: s.claim(draft()),
     "get": lambda s: s.rentals.get(rental_id()),
     "take": lambda s: s.rentals.take(rental_id()),

@@ -78,7 +78,7 @@ class Walk:
 
     async def _claim(self, step: Step, pays: Payment) -> None:
         payer = pays.authorization.payer
-        sight = await self.store.rentals.look(pays.claim_key, payer)
+        sight = await self.store.rentals.look(pays)
         assert (sight.rental, sight.epoch) == (None, self.books.epochs[payer])
         self.made += 1
         make = countries_draft if step.which == 4 else draft

@@ -12,7 +12,7 @@ from phoneagent.core.ports import OutOfStock
 from phoneagent.core.rental import Job
 from tests.waiting import within
 from tests.web.fakes import Fault
-from tests.web.harness import BODY, OTHER_KEY, SIGNATURE, X_PAYMENT, Rented, World
+from tests.web.harness import BODY, OTHER_KEY, PAYER_KEY, SIGNATURE, X_PAYMENT, Rented, World, address
 from tests.x402.signing import from_header, to_header
 
 ID = "my-own-payment-0001"
@@ -150,6 +150,25 @@ async def test_a_refused_payment_leaves_its_key_to_the_one_signed_anew(world: Wo
     short = await world.sign(validBefore=str(world.now_s + 700))
     assert (await world.post_rent(identified(short))).json()["code"] == "authorization_window_too_short"
     assert (await world.post_rent(identified(await world.sign()))).status_code == 200
+
+
+@pytest.mark.parametrize("overrides", [{"value": "7"}, {"validBefore": "1795300001"}], ids=str)
+async def test_a_key_that_is_taken_is_told_before_the_payment_is_judged(
+    world: World, overrides: dict[str, Any]
+) -> None:
+    rented = await world.rent(Idempotency_Key="mine")
+    await _settle(world, rented)
+    world.chain.balances[address(PAYER_KEY)] = 0
+    refused = await world.post_rent(await world.sign(version=1, **overrides), Idempotency_Key="mine")
+    assert (refused.status_code, refused.json()["code"]) == (409, "key_bound_elsewhere")
+
+
+async def test_a_forged_payment_does_not_tell_which_keys_a_payer_has_used(world: World) -> None:
+    await world.rent(Idempotency_Key="mine")
+    forged = from_header(await world.sign())
+    forged["payload"]["signature"] = "0x" + "11" * 64 + "1b"
+    answers = [await world.post_rent(to_header(forged), Idempotency_Key=key) for key in ("mine", "yours")]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(402, "invalid_signature")] * 2
 
 
 async def test_another_body_is_told_first(world: World) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from phoneagent.core.catalog import Catalogue
+from phoneagent.core.payment import Payment
 from phoneagent.core.rental import Job, Rental
 from phoneagent.core.transitions import Activation, Change
 
@@ -51,12 +52,14 @@ class Sight:
     """What the store knows of a claim and its payer, read in one script.
 
     ``epoch`` grows whenever a hold of the payer ends; a claim must carry the epoch that was read before its balance.
+    ``is_key_taken``: another payment of this payer goes by a name that the client gave, as KeyTaken says for a claim.
     """
 
     now_ms: int
     rental: Rental | None
     epoch: int
     slot: str
+    is_key_taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,8 @@ class Rentals(Protocol):
     async def now_ms(self) -> int:
         """Return the store's time at this moment, for the rare decision that cannot bear a clock's last update."""
 
-    async def look(self, claim_key: str, payer: str) -> Sight:
-        """Return the claim's rental, the payer's epoch and the time, in one atomic read."""
+    async def look(self, payment: Payment) -> Sight:
+        """Return the claim's rental, the payer's epoch, whether a name is taken, and the time, in one atomic read."""
 
     async def claim(self, rental: Rental, balance: Balance, caps: Caps) -> ClaimAnswer:
         """Claim the payment, count it against the payer and create the rental under our lease, or do none of it.
