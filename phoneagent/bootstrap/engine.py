@@ -34,6 +34,7 @@ from phoneagent.store.clock import StoreClock
 from phoneagent.store.connect import durability_faults, fix_shards, is_reachable, open_client
 from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
+from phoneagent.store.strays import RedisStrays
 from phoneagent.store.wakeups import RedisWakeups
 from phoneagent.x402 import network_of, require_fast_crypto
 
@@ -70,6 +71,7 @@ class Engine:
     wakeups: RedisWakeups
     rentals: RedisRentals
     activations: RedisActivations
+    strays: RedisStrays
     catalogues: RedisCatalogues
     chain: RpcChain
     facilitator: Facilitator
@@ -168,6 +170,7 @@ async def _connect(settings: Settings, redis: Redis, shards: int, stack: context
         wakeups=wakeups,
         rentals=rentals,
         activations=RedisActivations(redis, scripts),
+        strays=RedisStrays(scripts),
         catalogues=catalogues,
         chain=RpcChain(rpc, confirmations=settings.confirmations),
         facilitator=await _facilitator(settings, rpc, clock, stack),

@@ -18,6 +18,7 @@ from phoneagent.services.cancel import Cancel
 from phoneagent.services.claim import Claims
 from phoneagent.services.close import Close
 from phoneagent.services.expire import Abandon, Expire, Retain
+from phoneagent.services.give_back import GiveBack
 from phoneagent.services.limit import CallerLimits, Rate, Rates
 from phoneagent.services.list_countries import ListCountries
 from phoneagent.services.receive import PollPace, Receive
@@ -28,8 +29,11 @@ from phoneagent.services.settle import Settle
 from phoneagent.web import Admission, Callers, Discovery, Doors, create_app, openapi_document
 from phoneagent.web.health import Health
 from phoneagent.web.storefront import Storefront
-from phoneagent.workers import LONGEST_SLEEP_S, Crew, CrewPace, Handler
+from phoneagent.workers import LONGEST_SLEEP_S, Chore, Crew, CrewPace, Handler
 from phoneagent.x402 import network_of
+
+STRAYS_EVERY_S = 3.0
+"""How often a process looks for strays, one script each time: they are rare, and nobody waits for one."""
 
 
 def web_app(engine: Engine, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
@@ -86,8 +90,13 @@ def crew(engine: Engine, longest_sleep_s: float = LONGEST_SLEEP_S) -> Crew:
         Job.RETAIN: Retain(rentals),
     }
     refresh = Refresh(engine.catalogues, providers)
-    pace_of_crew = CrewPace(engine.settings.refresh_s, engine.settings.grace_s, longest_sleep_s)
-    return Crew(handlers, refresh, rentals, engine.wakeups, pace_of_crew)
+    give_back = GiveBack(engine.strays, rentals, providers, clock)
+    chores = (
+        Chore(refresh, engine.settings.refresh_s, "catalogue not refreshed"),
+        Chore(give_back, max(STRAYS_EVERY_S, longest_sleep_s), "strays not given back"),
+    )
+    pace_of_crew = CrewPace(engine.settings.grace_s, longest_sleep_s)
+    return Crew(handlers, chores, rentals, engine.wakeups, pace_of_crew)
 
 
 def _admission(engine: Engine) -> Admission:

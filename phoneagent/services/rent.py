@@ -216,7 +216,12 @@ class Rent:
             raise
 
     async def _attach(self, work: Work, provider: Provider, activation: Activation) -> None:
-        owner = await self._activations.claim(provider.traits.name, activation, work.rental.id)
+        owner = await self._activations.claim(
+            provider.traits.name,
+            activation,
+            work.rental.id,
+            in_time_before_ms=work.rental.close_at_ms or 0,  # from then on others decide this order
+        )
         if owner != work.rental.id:
             logger.error("activation belongs to another rental", extra={"rental_id": work.rental.id, "owner": owner})
             await self._leave_unknown(work, provider)
@@ -229,13 +234,18 @@ class Rent:
             raise
 
     async def _attach_anew(self, rental_id: str, activation: Activation) -> None:
-        """Hand a number to the record that has moved on; if that is busy, its next job finds the slot claim."""
+        """Hand a number to the record that has moved on; if that is busy, its next job finds the slot claim.
+
+        The claim is read again under the new lease: a stray is marked before its rental's lease is taken.
+        """
         leased = await self._rentals.take(rental_id)
         if leased is None:
             return
         async with working(self._rentals, leased) as work:
             order = work.rental.order
-            if order is not None and order.activation_id is None and not order.is_final:
+            if order is None or order.activation_id is not None or order.is_final:
+                return
+            if await self._activations.claimed_by(order.provider, rental_id) == activation:
                 await work.write_last(transitions.attached(work.rental, activation, self._clock.now_ms()))
 
     async def _give_up(self, work: Work, evidence: str, code: str, detail: str) -> None:

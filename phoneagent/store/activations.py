@@ -13,6 +13,9 @@ from phoneagent.core.transitions import Activation
 from phoneagent.store import codec, keys
 from phoneagent.store.scripts import Scripts, text_of
 
+STRAY_LOOK_MS = 60_000
+"""A late claim is looked at after so long: by then it is attached, or the rental's own next job has seen it."""
+
 
 class RedisActivations:
     """The `Activations` port on Redis or Valkey."""
@@ -22,12 +25,25 @@ class RedisActivations:
         self._redis = redis
         self._scripts = scripts
 
-    async def claim(self, provider: str, activation: Activation, rental_id: str) -> str:
+    async def claim(self, provider: str, activation: Activation, rental_id: str, *, in_time_before_ms: int = 0) -> str:
         """See the port."""
+        name = activation.activation_id
         owner = await self._scripts.run(
             "claim_activation",
-            [keys.activation(provider, activation.activation_id), keys.bought(provider, rental_id)],
-            [rental_id, codec.activation_text(activation), keys.ACTIVATION_LIFETIME_MS],
+            [
+                keys.activation(provider, name),
+                keys.bought(provider, rental_id),
+                keys.strays(provider),
+                keys.stray(provider, name),
+            ],
+            [
+                rental_id,
+                name,
+                codec.activation_text(activation),
+                keys.ACTIVATION_LIFETIME_MS,
+                in_time_before_ms,
+                STRAY_LOOK_MS,
+            ],
         )
         return text_of(owner)
 

@@ -16,6 +16,7 @@ from phoneagent.core.hold import Hold, HoldState
 from phoneagent.core.order import Order, OrderState
 from phoneagent.core.payment import Authorization, Payment
 from phoneagent.core.rental import Message, MessageState, Product, Rental, RentalState, RentRequest
+from phoneagent.core.stray import Stray
 from phoneagent.core.transitions import Activation
 
 LEASE_FIELDS = frozenset({"lease_fence", "lease_until"})
@@ -122,16 +123,30 @@ def event_text(event: Event, rental: Rental) -> str:
 
 def ledger_text(entry: LedgerEntry, rental: Rental) -> str:
     """Return a ledger entry as the JSON that stands in the stream. The amount is text: the books outlive doubles."""
+    return _entry_text(entry, rental.id, rental.payment.authorization.payer)
+
+
+def _entry_text(entry: LedgerEntry, rental_id: str, payer: str) -> str:
     return _text(
         {
             "kind": entry.kind.value,
-            "rental_id": rental.id,
-            "payer": rental.payment.authorization.payer,
+            "rental_id": rental_id,
+            "payer": payer,
             "amount_atomic": str(entry.amount_atomic),
             "at_ms": entry.at_ms,
             "reference": entry.reference,
         }
     )
+
+
+def stray_ledger_text(entry: LedgerEntry, rental_id: str) -> str:
+    """Return a ledger entry of a stray as JSON; ``rental_id`` is the rental it was bought for, "" if none is known."""
+    return _entry_text(entry, rental_id, "")
+
+
+def stray_of(owner: str, fields: Mapping[str, str]) -> Stray:
+    """Return the stray of a hash and the owner beside it."""
+    return Stray(activation_of(fields["activation"]), owner, fields.get("was", ""), "is_ours" in fields)
 
 
 def activation_text(activation: Activation) -> str:

@@ -42,6 +42,10 @@ KEY_TABLE = (
     KeyKind("{sNN}:ledger", "stream", "for good: these are the books", "money that moved"),
     KeyKind("{p-NAME}:activation:ID", "string", "30 days: no order lives a day", "rental id that owns the activation"),
     KeyKind("{p-NAME}:bought:RENTAL", "string", "30 days: no order lives a day", "the activation a rental claimed"),
+    KeyKind("{p-NAME}:strays", "zset", "entries leave with their end", "activation id by due time in unix ms"),
+    KeyKind("{p-NAME}:stray:ID", "hash", "until its end, then 30 days", "an activation that no rental may own"),
+    KeyKind("{p-NAME}:next_sweep", "string", "for good: one time", "when a host's list is asked for next, in unix ms"),
+    KeyKind("{p-NAME}:ledger", "stream", "for good: these are the books", "money that moved for strays"),
     KeyKind("{p-all}:catalogue", "list", "ten minutes past their successor", "published catalogues, newest first"),
     KeyKind("{p-all}:catalogue:version", "string", "for good: a counter", "last catalogue version"),
     KeyKind("store:shards", "string", "for good: written once at first start", "how many party slots there are"),
@@ -115,6 +119,26 @@ def activation(provider: str, activation_id: str) -> str:
 def bought(provider: str, rental_id: str) -> str:
     """Return the key that says which activation a rental claimed."""
     return f"{{p-{provider}}}:bought:{rental_id}"
+
+
+def strays(provider: str) -> str:
+    """Return the key of a provider's strays by due time."""
+    return f"{{p-{provider}}}:strays"
+
+
+def stray(provider: str, activation_id: str) -> str:
+    """Return the key of one stray."""
+    return f"{{p-{provider}}}:stray:{activation_id}"
+
+
+def next_sweep(provider: str) -> str:
+    """Return the key that says when a host's list is asked for next."""
+    return f"{{p-{provider}}}:next_sweep"
+
+
+def provider_ledger(provider: str) -> str:
+    """Return the key of a provider's ledger."""
+    return f"{{p-{provider}}}:ledger"
 
 
 CATALOGUE = "{p-all}:catalogue"

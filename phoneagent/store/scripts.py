@@ -26,6 +26,13 @@ _NAMES = (
     "lease_due",
     "revisions",
     "claim_activation",
+    "note_stray",
+    "may_sweep",
+    "take_strays",
+    "mark_stray",
+    "forget_stray",
+    "put_off_stray",
+    "end_stray",
     "publish_catalogue",
     "now",
 )

@@ -3,7 +3,7 @@
 A worker decides nothing; it may die at any moment and another takes its leases over.
 """
 
-from phoneagent.workers.crew import Crew, CrewPace
+from phoneagent.workers.crew import Chore, Crew, CrewPace
 from phoneagent.workers.runner import LONGEST_SLEEP_S, Handler
 
-__all__ = ["LONGEST_SLEEP_S", "Crew", "CrewPace", "Handler"]
+__all__ = ["LONGEST_SLEEP_S", "Chore", "Crew", "CrewPace", "Handler"]

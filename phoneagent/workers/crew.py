@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from phoneagent.core.errors import PhoneAgentError
@@ -29,10 +29,18 @@ _AT_ONCE = {
 
 
 @dataclass(frozen=True, slots=True)
-class CrewPace:
-    """How often the catalogue is refreshed, how long stopping may take and what a lost wake-up costs, in seconds."""
+class Chore:
+    """What is done now and then, whatever is due. ``failure`` is what the log says when it fails."""
 
-    refresh_s: float = 60.0
+    act: Callable[[], Awaitable[None]]
+    every_s: float
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class CrewPace:
+    """How long stopping may take and what a lost wake-up costs, in seconds."""
+
     grace_s: float = 5.0
     longest_sleep_s: float = LONGEST_SLEEP_S
 
@@ -43,7 +51,7 @@ class Crew:
     def __init__(
         self,
         handlers: dict[Job, Handler],
-        refresh: Callable[[], Awaitable[None]],
+        chores: Sequence[Chore],
         rentals: Rentals,
         wakeups: Wakeups,
         pace: CrewPace,
@@ -53,13 +61,13 @@ class Crew:
             Runner(job, handler, rentals, wakeups, at_once=_AT_ONCE[job], longest_sleep_s=pace.longest_sleep_s)
             for job, handler in handlers.items()
         ]
-        self._refresh = refresh
+        self._chores = chores
         self._pace = pace
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until ``stopping`` is set, then for at most the grace."""
         tasks = [asyncio.create_task(runner.run(stopping)) for runner in self._runners]
-        tasks.append(asyncio.create_task(self._keep_fresh(stopping)))
+        tasks += [asyncio.create_task(_repeat(stopping, chore)) for chore in self._chores]
         try:
             await stopping.wait()
             _, left = await asyncio.wait(tasks, timeout=self._pace.grace_s)
@@ -70,16 +78,17 @@ class Crew:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _keep_fresh(self, stopping: asyncio.Event) -> None:
-        while not stopping.is_set():
-            try:
-                await self._refresh()
-            except PhoneAgentError as exc:
-                logger.warning("catalogue not refreshed", extra={"code": exc.code})
-            except Exception:
-                logger.exception("catalogue not refreshed")
-            try:
-                async with asyncio.timeout(self._pace.refresh_s):
-                    await stopping.wait()
-            except TimeoutError:
-                continue
+
+async def _repeat(stopping: asyncio.Event, chore: Chore) -> None:
+    while not stopping.is_set():
+        try:
+            await chore.act()
+        except PhoneAgentError as exc:
+            logger.warning(chore.failure, extra={"code": exc.code})
+        except Exception:
+            logger.exception(chore.failure)
+        try:
+            async with asyncio.timeout(chore.every_s):
+                await stopping.wait()
+        except TimeoutError:
+            continue

@@ -93,6 +93,11 @@ class Host(FakeProvider):
             raise Unavailable("provider_unavailable")
         return await super().find_unclaimed(purchase, since_ms)
 
+    async def made_since(self, since_ms: int) -> Sequence[Activation]:
+        if self.refuses_to_list:
+            raise Unavailable("provider_unavailable")
+        return await super().made_since(since_ms)
+
 
 @dataclass
 class ScriptedChain(FakeChain):
@@ -211,6 +216,12 @@ async def ledger(world: World, rental_id: str) -> list[tuple[str, int, str]]:
     entries = await _stream(world, keys.ledger(SLOT), "entry")
     mine = [entry for entry in entries if entry["rental_id"] == rental_id]
     return [(entry["kind"], int(entry["amount_atomic"]), entry["reference"]) for entry in mine]
+
+
+async def provider_ledger(world: World) -> list[tuple[str, int, str]]:
+    """What the books say of strays: kind, amount in atomic units, evidence."""
+    entries = await _stream(world, keys.provider_ledger("smsfast"), "entry")
+    return [(entry["kind"], int(entry["amount_atomic"]), entry["reference"]) for entry in entries]
 
 
 async def events(world: World, rental_id: str) -> list[str]:

@@ -160,6 +160,11 @@ class GatedProvider:
             _away("provider_unavailable"),
         )
 
+    async def made_since(self, since_ms: int) -> Sequence[Activation]:
+        return await self._gate.port(
+            "made_since", lambda: self._provider.made_since(since_ms), _away("provider_unavailable")
+        )
+
 
 def _away(code: str) -> Callable[[], Never]:
     def fail() -> Never:

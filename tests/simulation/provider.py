@@ -70,6 +70,7 @@ class Habits:
     """What this host is like; lives and clocks in seconds."""
 
     can_list: bool
+    is_dedicated: bool
     early_cancel_s: float
     life_s: float
     purchase_timeout_s: float
@@ -96,6 +97,7 @@ class ModelProvider:
             early_cancel_ms=round(habits.early_cancel_s * 1000) + rng.choice((-3000, 0, 5000)),
             refund_window_ms=round(habits.refund_window_s * 1000),
             purchase_timeout_ms=round(habits.purchase_timeout_s * 1000),
+            is_dedicated=habits.is_dedicated,
         )
 
     def stock(self) -> dict[tuple[str, str], int]:
@@ -195,6 +197,12 @@ class ModelProvider:
         pair = (purchase.country, purchase.service)
         since_s = since_ms / 1000 - START_S
         return [line.activation for line in self.lines.values() if line.pair == pair and line.bought_s >= since_s]
+
+    def made_since(self, since_ms: int) -> list[Activation]:
+        """List everything that was sold since then, oldest first."""
+        self.pass_time()
+        since_s = since_ms / 1000 - START_S
+        return [line.activation for line in self.lines.values() if line.bought_s >= since_s]
 
 
 __all__ = ["STOCK", "Fate", "Habits", "Line", "ModelProvider"]

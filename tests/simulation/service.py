@@ -17,6 +17,7 @@ from phoneagent.store.activations import RedisActivations
 from phoneagent.store.catalogues import RedisCatalogues
 from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
+from phoneagent.store.strays import RedisStrays
 from tests.simulation.chain import ModelChain
 from tests.simulation.cheque import PAY_TO
 from tests.simulation.facilitator import ModelFacilitator
@@ -66,6 +67,7 @@ def build_engine(process: Process, parts: Parts) -> Engine:
         wakeups=wakeups,
         rentals=rentals,
         activations=RedisActivations(redis, scripts),
+        strays=RedisStrays(scripts),
         catalogues=catalogues,
         chain=cast("Any", GatedChain(gate, parts.chain, parts.weather)),
         facilitator=GatedFacilitator(gate, parts.facilitator),

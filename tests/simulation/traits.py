@@ -47,6 +47,7 @@ def draw_traits(rng: random.Random) -> Traits:
             early_cancel_s=early_s,
             life_s=life_s,
             purchase_timeout_s=20.0,
+            is_dedicated=pick((True, True, False)),
             sms_chance=pick((0.4, 0.8, 1.0)),
             refund_window_s=life_s + 60.0,
         ),

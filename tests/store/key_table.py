@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from phoneagent.store.keys import KEY_TABLE, KeyKind
 
-ENDING = {"{sNN}:rental:ID", "{p-NAME}:activation:ID", "{p-NAME}:bought:RENTAL"}
+ENDING = {"{sNN}:rental:ID", "{p-NAME}:stray:ID", "{p-NAME}:activation:ID", "{p-NAME}:bought:RENTAL"}
 ALWAYS_ENDING = {"{p-NAME}:activation:ID", "{p-NAME}:bought:RENTAL"}
 
 _PLACEHOLDER = {
@@ -63,6 +63,6 @@ async def _faults_of(redis: Redis, key: str) -> list[str]:
         return [f"{key} would end by itself"]
     if not has_end and row.pattern in ALWAYS_ENDING:
         return [f"{key} has no end"]
-    if has_end and row.type == "hash" and await redis.hget(key, "is_retired") is None:
+    if has_end and row.type == "hash" and await redis.hmget(key, "is_retired", "ended_as") == [None, None]:
         return [f"{key} has an end before it is retired"]
     return []

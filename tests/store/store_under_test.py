@@ -18,6 +18,7 @@ from phoneagent.store.activations import RedisActivations
 from phoneagent.store.catalogues import RedisCatalogues
 from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
+from phoneagent.store.strays import RedisStrays
 from phoneagent.store.wakeups import RedisWakeups
 from tests.core.stories import BLOCK, NOW, draft
 
@@ -50,6 +51,7 @@ class StoreUnderTest:
     scripts: Scripts
     rentals: RedisRentals
     activations: RedisActivations
+    strays: RedisStrays
     catalogues: RedisCatalogues
     wakeups: RedisWakeups
 
@@ -63,6 +65,7 @@ class StoreUnderTest:
             scripts,
             RedisRentals(redis, scripts, shards),
             RedisActivations(redis, scripts),
+            RedisStrays(scripts),
             RedisCatalogues(redis, scripts),
             RedisWakeups(redis),
         )

@@ -8,6 +8,8 @@ from redis.crc import key_slot
 from phoneagent.core import transitions as verb
 from phoneagent.core.order import OrderState
 from phoneagent.core.rental import Job
+from phoneagent.core.stray import Stray, StrayEnd, books_of
+from phoneagent.core.transitions import Activation
 from phoneagent.store import keys
 from phoneagent.store.clock import DevClockHand
 from phoneagent.store.connect import fix_shards
@@ -16,6 +18,7 @@ from tests.store import key_table
 from tests.store.paths import TO_ACTIVE, TO_SETTLING
 from tests.store.store_under_test import StoreUnderTest
 
+OTHER = Activation("8", "14155550008", None)
 PAYERS = [f"0x{number:040x}" for number in range(20)]
 
 
@@ -24,6 +27,10 @@ async def do_one_of_everything(store: StoreUnderTest) -> None:
     await DevClockHand(store.redis).advance(1)
     await store.catalogues.publish({("US", "go"): 1})
     await store.activations.claim("smsfast", ACTIVATION, draft().id)
+    await store.strays.may_sweep("smsfast", 1)
+    stray = Stray(ACTIVATION, draft().id, "", is_ours=True)
+    await store.strays.end("smsfast", stray, StrayEnd.LOST, "ok", books_of(stray, StrayEnd.LOST, NOW))
+    await store.activations.claim("smsfast", OTHER, draft(2).id)
     await store.claimed(draft(2, pays=replace(payment(nonce=2), idempotency_key="my own")))
     leased = await store.claimed(draft(1))
     settled = await store.bring(leased.lease, leased.rental, *TO_SETTLING, lambda r: verb.settled(r, TX, 1, NOW))
@@ -110,7 +117,13 @@ def test_a_rental_id_names_its_slot() -> None:
 
 
 def test_a_providers_keys_lie_in_its_own_slot() -> None:
-    own = [keys.activation("hero", "7"), keys.bought("hero", rental_id())]
+    own = [
+        keys.activation("hero", "7"),
+        keys.bought("hero", rental_id()),
+        keys.strays("hero"),
+        keys.stray("hero", "7"),
+        keys.provider_ledger("hero"),
+    ]
 
     assert len({key_slot(key.encode()) for key in own}) == 1
     assert key_slot(own[0].encode()) != key_slot(keys.activation("smsfast", "7").encode())

@@ -11,12 +11,14 @@ from phoneagent.core import transitions as verb
 from phoneagent.core.errors import Unavailable
 from phoneagent.core.ports import Lease
 from phoneagent.core.rental import Job
+from phoneagent.core.stray import Stray, StrayEnd
 from phoneagent.store import connect
 from phoneagent.store.connect import is_reachable, open_client
 from tests.core.stories import ACTIVATION, NOW, draft, payment, rental_id
 from tests.store.store_under_test import StoreUnderTest
 from tests.waiting import within
 
+STRAY = Stray(ACTIVATION, rental_id(), "", is_ours=True)
 LEASE = Lease(rental_id(), 1)
 
 METHODS: dict[str, Callable[[StoreUnderTest], Awaitable[object]]] = {
@@ -32,6 +34,13 @@ METHODS: dict[str, Callable[[StoreUnderTest], Awaitable[object]]] = {
     "revisions": lambda s: s.rentals.revisions([rental_id()]),
     "activations.claim": lambda s: s.activations.claim("smsfast", ACTIVATION, rental_id()),
     "activations.claimed_by": lambda s: s.activations.claimed_by("smsfast", rental_id()),
+    "strays.may_sweep": lambda s: s.strays.may_sweep("smsfast", 1),
+    "strays.note": lambda s: s.strays.note("smsfast", ACTIVATION, 1),
+    "strays.take": lambda s: s.strays.take("smsfast", 1),
+    "strays.mark": lambda s: s.strays.mark("smsfast", STRAY),
+    "strays.forget": lambda s: s.strays.forget("smsfast", STRAY, rental_id()),
+    "strays.put_off": lambda s: s.strays.put_off("smsfast", STRAY, NOW),
+    "strays.end": lambda s: s.strays.end("smsfast", STRAY, StrayEnd.LOST, "ok", ()),
     "catalogues.publish": lambda s: s.catalogues.publish({}),
     "catalogues.recent": lambda s: s.catalogues.recent(),
 }

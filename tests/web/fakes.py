@@ -254,6 +254,11 @@ class FakeProvider:
         assert since_ms <= self.clock.now_ms()
         return tuple(self.bought)
 
+    async def made_since(self, since_ms: int) -> Sequence[Activation]:
+        self._check()
+        assert since_ms < self.clock.now_ms()
+        return tuple(self.bought)
+
     def _check(self) -> None:
         if self.is_down:
             raise Unavailable("provider_unavailable")

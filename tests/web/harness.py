@@ -37,6 +37,7 @@ from phoneagent.store.clock import StoreClock
 from phoneagent.store.connect import open_client
 from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
+from phoneagent.store.strays import RedisStrays
 from phoneagent.workers import Handler
 from tests.waiting import BOUND_S, within
 from tests.web.contract import Contract
@@ -278,6 +279,7 @@ async def open_world(
         wakeups=wakeups,
         rentals=rentals,
         activations=RedisActivations(redis, scripts),
+        strays=RedisStrays(scripts),
         catalogues=catalogues,
         chain=cast("RpcChain", chain),
         facilitator=facilitator,

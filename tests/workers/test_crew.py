@@ -10,13 +10,14 @@ import pytest
 from phoneagent.core.errors import Unavailable
 from phoneagent.core.rental import Job, RentalState
 from phoneagent.services.refresh import Refresh
-from phoneagent.workers import Crew, CrewPace, Handler
+from phoneagent.workers import Chore, Crew, CrewPace, Handler
 from phoneagent.workers.crew import _AT_ONCE
 from tests.waiting import within
 from tests.web.harness import World
 from tests.workers.driver import Jobs
 
-QUICK = CrewPace(refresh_s=0.01, grace_s=1.0, longest_sleep_s=0.01)
+Act = Callable[[], Awaitable[None]]
+QUICK = CrewPace(grace_s=1.0, longest_sleep_s=0.01)
 
 
 class Refreshes:
@@ -34,10 +35,11 @@ class Refreshes:
 
 @contextlib.asynccontextmanager
 async def _working(
-    world: World, handlers: dict[Job, Handler], refresh: Callable[[], Awaitable[None]], pace: CrewPace = QUICK
+    world: World, handlers: dict[Job, Handler], refresh: Act, pace: CrewPace = QUICK, every_s: float = 0.01
 ) -> AsyncIterator[tuple[asyncio.Task[None], asyncio.Event]]:
     stopping = asyncio.Event()
-    crew = Crew(handlers, refresh, world.engine.rentals, world.wakeups, pace)
+    chores = [Chore(refresh, every_s, "catalogue not refreshed")]
+    crew = Crew(handlers, chores, world.engine.rentals, world.wakeups, pace)
     task = asyncio.create_task(crew.run(stopping))
     try:
         yield task, stopping
@@ -92,7 +94,7 @@ async def test_a_refresh_that_fails_is_tried_again_and_stops_nothing(
 
 async def test_the_stock_is_read_at_once_and_not_again_before_its_time(world: World) -> None:
     refreshes = Refreshes()
-    async with _working(world, {}, refreshes, CrewPace(refresh_s=60.0)):
+    async with _working(world, {}, refreshes, every_s=60.0):
         await within(refreshes.made.get())
     assert refreshes.made.empty()
 
@@ -117,7 +119,7 @@ async def test_work_that_outlasts_the_grace_is_cut_but_no_write_is(
     rented = await world.rent()
     jobs = Jobs(world)
     jobs.gate.clear()
-    pace = CrewPace(refresh_s=60.0, grace_s=0.02, longest_sleep_s=0.01)
+    pace = CrewPace(grace_s=0.02, longest_sleep_s=0.01)
     async with _working(world, {Job.POLL: jobs}, Refreshes(), pace) as (crew, stopping):
         assert await jobs.next_begun() == rented.id
         stopping.set()

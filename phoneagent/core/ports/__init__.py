@@ -54,6 +54,7 @@ from phoneagent.core.ports.store import (
     Rentals,
     Sight,
     StaleBalance,
+    Strays,
     Wakeups,
     Watch,
 )
@@ -106,6 +107,7 @@ __all__ = [
     "Sight",
     "StaleBalance",
     "StatusAnswer",
+    "Strays",
     "Undecided",
     "Verified",
     "VerifyAnswer",

@@ -12,13 +12,17 @@ from phoneagent.core.transitions import Activation
 
 @dataclass(frozen=True, slots=True)
 class ProviderTraits:
-    """What a host can do and how long it takes; every duration has its source in providers.md."""
+    """What a host can do and how long it takes; every duration has its source in providers.md.
+
+    ``is_dedicated`` says that nobody but this service buys from the account, so that what nobody knows there is ours.
+    """
 
     name: str
     can_list_activations: bool
     early_cancel_ms: int
     refund_window_ms: int
     purchase_timeout_ms: int
+    is_dedicated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +135,6 @@ class Provider(Protocol):
 
     async def find_unclaimed(self, purchase: Purchase, since_ms: int) -> Sequence[Activation]:
         """Return activations of this country and service made since then, where the host can list them."""
+
+    async def made_since(self, since_ms: int) -> Sequence[Activation]:
+        """Return every activation of the account made since then, running and over, where the host can list them."""

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from phoneagent.core.catalog import Catalogue
+from phoneagent.core.events import LedgerEntry
 from phoneagent.core.payment import Payment
 from phoneagent.core.rental import Job, Rental
+from phoneagent.core.stray import Stray, StrayEnd
 from phoneagent.core.transitions import Activation, Change
 
 
@@ -168,15 +170,46 @@ class Rentals(Protocol):
 class Activations(Protocol):
     """The provider's own index of activations: who owns which. In the provider's slot, outside I9."""
 
-    async def claim(self, provider: str, activation: Activation, rental_id: str) -> str:
+    async def claim(self, provider: str, activation: Activation, rental_id: str, *, in_time_before_ms: int = 0) -> str:
         """Claim an activation for a rental unless it is taken, or the rental has claimed another one.
 
-        Return the owner's rental id, "" when it stays nobody's: then another rental may still adopt it. Atomic,
-        repeatable.
+        Return the owner's rental id, "" when it stays nobody's (then another rental may still adopt it), or STRAY_MARK.
+        Atomic, repeatable. What stays nobody's becomes a possible stray in the same step, and so does what is claimed
+        at or after ``in_time_before_ms``: the order may have been decided without it.
         """
 
     async def claimed_by(self, provider: str, rental_id: str) -> Activation | None:
         """Return the activation that this rental claimed, attached or not."""
+
+
+class Strays(Protocol):
+    """Activations that may belong to no rental, each until it has an owner or an end. In the provider's slot."""
+
+    async def may_sweep(self, provider: str, pause_ms: int) -> bool:
+        """Return True to one caller in every ``pause_ms``: it asks the host for its list."""
+
+    async def note(self, provider: str, activation: Activation, look_after_ms: int) -> bool:
+        """Write down a listed activation unless it is claimed or written down already. Atomic, repeatable."""
+
+    async def take(self, provider: str, most: int) -> Sequence[Stray]:
+        """Return strays that are due and put them off for a minute. No lease: every step after this is repeatable."""
+
+    async def mark(self, provider: str, stray: Stray) -> bool:
+        """Put STRAY_MARK in the place of the owner that was read; False when the owner is another by now. Atomic.
+
+        From then on no claim succeeds, and nobody finds the activation as claimed.
+        """
+
+    async def forget(self, provider: str, stray: Stray, owner: str) -> None:
+        """It is its owner's after all; a mark is undone."""
+
+    async def put_off(self, provider: str, stray: Stray, at_ms: int) -> None:
+        """Look again at a time in unix ms, unless it has ended."""
+
+    async def end(
+        self, provider: str, stray: Stray, end: StrayEnd, evidence: str, books: Sequence[LedgerEntry]
+    ) -> bool:
+        """Write the end and its ledger entries; False, and nothing is written, when it has ended before. Atomic."""
 
 
 class Catalogues(Protocol):

@@ -190,6 +190,10 @@ class SmsActivateProvider:
         """Always refused: V1 has no list, and an empty one would pass for proof that nothing was bought."""
         raise self._unavailable(f"cannot list activations of {purchase.country}/{purchase.service} since {since_ms}")
 
+    async def made_since(self, since_ms: int) -> Sequence[Activation]:
+        """Always refused, for the same reason."""
+        raise self._unavailable(f"cannot list activations since {since_ms}")
+
     async def _ask(self, action: str, params: Mapping[str, str], *, most_bytes: int = TEXT_MOST_BYTES) -> Answer:
         timeout_s = self._profile.read_timeout_s
         try:
