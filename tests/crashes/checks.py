@@ -102,6 +102,12 @@ _HOST_WORDS = {
     OrderState.REFUNDED: {"cancelled", "expired"},
 }
 
+_STRAY_WORDS = {
+    "open": {"waiting", "received", "cancelled", "expired"},
+    "cancelled": {"cancelled", "expired"},
+    "lost": {"finished"},
+}
+
 
 def _number_faults(evidence: Evidence) -> Iterator[Violation]:
     """I4 and I5: every number sold to us belongs to one order, and both tell the same end."""
@@ -109,11 +115,15 @@ def _number_faults(evidence: Evidence) -> Iterator[Violation]:
     orders = {rental.order.activation_id: rental for rental in rentals if rental.order and rental.order.activation_id}
     attached = Counter(rental.order.activation_id for rental in rentals if rental.order and rental.order.activation_id)
     yield from (Violation("I4", "", f"{name} has {count} orders") for name, count in attached.items() if count > 1)
-    unattached = [number for number in evidence.numbers if number.activation_id not in orders]
+    known = orders.keys() | evidence.memory.strays.keys()
+    unattached = [number for number in evidence.numbers if number.activation_id not in known]
     for number in evidence.numbers:
         rental = orders.get(number.activation_id)
         if rental is not None:
             yield from _order_faults(rental, number, evidence.memory)
+        elif number.activation_id in evidence.memory.strays:
+            if number.status not in _STRAY_WORDS[evidence.memory.strays[number.activation_id]]:
+                yield Violation("I4", "", f"stray {number.activation_id} is {number.status}")
         elif number.status in {"received", "finished"}:
             yield Violation("I5", "", f"{number.activation_id} got an SMS and belongs to nobody")
         elif (owner := evidence.memory.owners.get(number.activation_id)) and _has_final_order(evidence, owner):

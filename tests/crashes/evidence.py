@@ -44,7 +44,7 @@ class SoldNumber:
 
 @dataclass(slots=True)
 class Memory:
-    """What the store holds, of one payer or of all."""
+    """What the store holds, of one payer or of all; ``strays`` says of activations how they ended, or "open"."""
 
     rentals: dict[str, Rental] = field(default_factory=dict)
     ledger: defaultdict[str, list[LedgerEntry]] = field(default_factory=lambda: defaultdict(list))
@@ -53,6 +53,7 @@ class Memory:
     claims: dict[str, str] = field(default_factory=dict)
     payers: dict[str, dict[str, str]] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
+    strays: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ async def read_memory(redis: Redis, payer: str | None = None) -> Memory:
         owner = str(await redis.get(key))
         if owner in memory.rentals:
             memory.owners[str(key).rpartition(":")[2]] = owner
+    async for key in redis.scan_iter(match="*:stray:*", count=1000):
+        memory.strays[str(key).rpartition(":")[2]] = str(await redis.hget(key, "ended_as") or "open")
     return memory
 
 

@@ -28,6 +28,7 @@ from tests.journeys.outsider import Outside
 
 STOP_WITHIN_S = 15
 POLL_MS = 100
+STRAYS = keys.strays("smsfast")
 
 
 @contextlib.contextmanager
@@ -105,14 +106,15 @@ class World:
         return violations(await self.evidence())
 
     async def due(self) -> dict[str, float]:
-        """When each rental that still has work to do is due next, in unix ms."""
+        """When each rental that still has work to do is due next, and each stray, in unix ms."""
         times: dict[str, float] = {}
         for job in DUE_JOBS:
             if job is not Job.RETAIN:
                 rows = await self.redis.zrange(keys.due("s00", job), 0, -1, withscores=True)
                 for rental_id, at_ms in cast("list[tuple[str, float]]", rows):
                     times[rental_id] = min(at_ms, times.get(rental_id, at_ms))
-        return times
+        strays = await self.redis.zrange(STRAYS, 0, -1, withscores=True)
+        return times | dict(cast("list[tuple[str, float]]", strays))
 
     async def due_in_ms(self, spared: frozenset[str]) -> float | None:
         """How long until the next job of any rental that is not ``spared``; None when there is nothing left to do.

@@ -43,8 +43,8 @@ class Judge:
         self.violations: list[Violation] = []
         self._on_violation = on_violation
         self.now_s = chain.now_s
-        self.sent_late: set[str] = set()
-        """Numbers whose purchase left a process that was frozen between its last look at the clock and the sending."""
+        self.bought_for: dict[str, str] = {}
+        """Activation → the rental whose intent it was bought on."""
         self._with_number: defaultdict[str, set[str]] = defaultdict(set)
         self._attached: dict[str, str] = {}
         self._last_wake = ""
@@ -156,7 +156,7 @@ class Judge:
             return
         trace = TRACE.get(None)
         if new.state is OrderState.INTENT and trace is not None:
-            trace.intent_at_s = self.now_s()
+            trace.intent_at_s, trace.intent_of = self.now_s(), after.id
         if new.activation_id is not None:
             owner = self._attached.setdefault(new.activation_id, after.id)
             if owner != after.id:
@@ -178,9 +178,11 @@ class Judge:
             return
         age_s = self.now_s() - trace.intent_at_s
         trace.intent_at_s = None
-        if isinstance(answer, Bought) and age_s > INTENT_SENDABLE_S + self.provider.habits.purchase_timeout_s:
-            self.story.injected(process, "purchase sent late", f"{answer.activation.activation_id}, {age_s:.0f} s old")
-            self.sent_late.add(answer.activation.activation_id)
+        if isinstance(answer, Bought):
+            activation_id = answer.activation.activation_id
+            self.bought_for[activation_id] = trace.intent_of or ""
+            if age_s > INTENT_SENDABLE_S + self.provider.habits.purchase_timeout_s:
+                self.story.injected(process, "purchase sent late", f"{activation_id}, {age_s:.0f} s old")
 
     def _read(self, key: str) -> Rental:
         return codec.decode(self.server.hash(key))

@@ -21,10 +21,12 @@ class Trace:
     """How far one request has come: where in the story its last call stands that may decide anything, and its intent.
 
     ``intent_at_s`` is when it wrote the intent of a purchase that it has not sent yet.
+    ``intent_of`` is the rental it was written for.
     """
 
     position = 0
     intent_at_s: float | None = None
+    intent_of: str | None = None
 
 
 TRACE: contextvars.ContextVar[Trace] = contextvars.ContextVar("trace")

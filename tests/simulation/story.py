@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 MOST_CHARS = 150
-IDLING = frozenset({"lease_due", "revisions", "lrange", "hgetall"})
+IDLING = frozenset(
+    {"lease_due", "revisions", "lrange", "hgetall", "take_strays", "may_sweep", "made_since", "note_stray"}
+)
 
 
 class Story:

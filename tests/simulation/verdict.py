@@ -21,6 +21,11 @@ _ENDED = {
     OrderState.CANCELLED: {Fate.CANCELLED, Fate.REFUNDED},
     OrderState.REFUNDED: {Fate.CANCELLED, Fate.REFUNDED},
 }
+_STRAY_ENDED = {
+    "cancelled": {Fate.CANCELLED, Fate.REFUNDED},
+    "lost": {Fate.FINISHED},
+    "reported": set(Fate),
+}
 
 
 def open_ends(judge: Judge) -> list[str]:
@@ -32,11 +37,30 @@ def open_ends(judge: Judge) -> list[str]:
         for rental in judge.records.values()
         if rental.order is not None and not rental.order.is_final
     ]
-    return found + [
+    found += [
         f"{line.activation.activation_id} is waiting"
         for line in judge.provider.lines.values()
         if line.fate is Fate.WAITING
     ]
+    return found + _open_strays(judge)
+
+
+def _open_strays(judge: Judge) -> list[str]:
+    """Return the strays without an end; where the host lists its numbers, one that nobody has noticed is such too."""
+    name = judge.provider.traits.name
+    found = [f"{stray} is a stray" for stray in judge.server.command("zrange", keys.strays(name), "0", "-1")]
+    if judge.provider.habits.can_list:
+        found += [
+            f"{line.activation.activation_id} is unnoticed"
+            for line in _unowned(judge)
+            if not judge.server.hash(keys.stray(name, line.activation.activation_id))
+        ]
+    return found
+
+
+def _unowned(judge: Judge) -> list[Line]:
+    owned = {rental.order.activation_id for rental in judge.records.values() if rental.order is not None}
+    return [line for activation_id, line in judge.provider.lines.items() if activation_id not in owned]
 
 
 def pronounce(judge: Judge, slots: list[str]) -> None:
@@ -96,29 +120,55 @@ def _judge_numbers(judge: Judge) -> None:
         for rental in judge.records.values()
         if rental.order is not None and rental.order.activation_id is not None
     }
-    _judge_strays(judge, [line for name, line in judge.provider.lines.items() if name not in owners])
+    for stray in _unowned(judge):
+        _judge_stray(judge, stray)
     for activation_id, rental in owners.items():
         line = judge.provider.lines[activation_id or ""]
         if rental.order is not None:
             if line.fate not in _ENDED.get(rental.order.state, set()):
                 judge.objects("I4", rental.id, f"the order is {rental.order.state}, the number is {line.fate}")
+            if judge.server.command("get", keys.activation(rental.order.provider, activation_id or "")) != rental.id:
+                judge.objects("I4", rental.id, f"{activation_id} is attached, and claimed by another")
             _judge_messages(judge, rental, line)
 
 
-def _judge_strays(judge: Judge, strays: list[Line]) -> None:
-    """A number that no rental owns: only a host that cannot list may keep one, and it refunds it in the end.
+def _judge_stray(judge: Judge, line: Line) -> None:
+    """A number that no rental owns has an end of its own on record, which is what the provider says, and in the books.
 
-    Purchases that left too late for anybody to look for them are counted, not judged: nothing on our side of the wire
-    can prevent them, and each may leave one number over.
+    Nothing on record is right for one case only: whoever bought it died with the answer, at a host that cannot list.
+    Its order tells of it then: it waited for the refund (decision 0018).
     """
-    for line in strays:
-        activation_id = line.activation.activation_id
-        owner = judge.server.command("get", keys.activation(judge.provider.traits.name, activation_id))
-        if owner is not None and not judge.sent_late:
-            judge.objects("I4", activation_id, f"claimed by {owner} and never attached")
-    kept = [line.activation.activation_id for line in strays if line.fate is not Fate.CANCELLED]
-    if judge.provider.habits.can_list and len(kept) > len(judge.sent_late):
-        judge.objects("I4", ", ".join(kept), f"bought and owned by no rental; {len(judge.sent_late)} were sent late")
+    activation_id, name = line.activation.activation_id, judge.provider.traits.name
+    record = judge.server.hash(keys.stray(name, activation_id))
+    owner = judge.server.command("get", keys.activation(name, activation_id))
+    if record:
+        end = record.get("ended_as", "none")
+        if line.fate not in _STRAY_ENDED.get(end, set()) or (end == "reported") > _may_only_report(judge, record):
+            judge.objects("I4", activation_id, f"the stray ended as {end}, the number is {line.fate}")
+        _judge_stray_books(judge, line, end)
+    elif owner is not None:
+        judge.objects("I4", activation_id, f"claimed by {owner} and never attached")
+    elif not _awaited_refund(judge, activation_id):
+        judge.objects("I4", activation_id, f"{line.fate}: bought, owned by no rental, and nobody knows")
+
+
+def _may_only_report(judge: Judge, record: dict[str, str]) -> bool:
+    return "is_ours" not in record and not judge.provider.traits.is_dedicated
+
+
+def _awaited_refund(judge: Judge, activation_id: str) -> bool:
+    rental = judge.records.get(judge.bought_for.get(activation_id, ""))
+    order = rental.order if rental is not None else None
+    return not judge.provider.habits.can_list and order is not None and order.state is OrderState.REFUNDED
+
+
+def _judge_stray_books(judge: Judge, line: Line, end: str) -> None:
+    entries = judge.server.command("xrange", keys.provider_ledger(judge.provider.traits.name), "-", "+") or []
+    rows = [json.loads(text) for _, (_, text) in entries]
+    kept = sum(int(row["amount_atomic"]) for row in rows if row["reference"] == line.activation.activation_id)
+    wanted = -(line.activation.cost_atomic or 0) if line.is_charged and end != "reported" else 0
+    if kept != wanted:
+        judge.objects("I9", line.activation.activation_id, f"the books say {-kept}, the provider took {-wanted}")
 
 
 def _judge_messages(judge: Judge, rental: Rental, line: Line) -> None:

@@ -25,6 +25,10 @@ CURSED = (
     "cancel",
     "finish",
     "find_unclaimed",
+    "made_since",
+    "take_strays",
+    "mark_stray",
+    "end_stray",
 )
 
 
