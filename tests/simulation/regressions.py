@@ -9,9 +9,12 @@ _REFUSED = "402 though another request had claimed the payment while the chain w
 
 _OVERTAKEN = "402 of a released attempt though a further request had claimed the payment again (services/rent)"
 
+_STRAY = "a number bought by a process that woke too late, claimed and forgotten (store/claim_activation)"
+
 REGRESSIONS: dict[int, str] = {
     1180: _REFUSED,
     1434: _REFUSED,
+    2727: _STRAY,
     4351: _OVERTAKEN,
     8349: _OVERTAKEN,
 }
