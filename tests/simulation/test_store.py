@@ -44,7 +44,7 @@ def unordered(answer: Any) -> Any:  # noqa: ANN401  a Lua value
     return [unordered(one) for one in answer] if isinstance(answer, list) else answer
 
 
-@pytest.mark.parametrize("seed", [3, 11])
+@pytest.mark.parametrize("seed", [11, 2727])
 def test_valkey_gives_every_answer_of_a_run_again(seed: int, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = recorded(seed, monkeypatch)
 
