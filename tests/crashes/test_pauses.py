@@ -14,10 +14,10 @@ from tests.crashes.switch import CrashPoint, Side
 from tests.crashes.world import World
 
 STEPS = (
-    "rentals.commit attached",
+    "rentals.commit_last attached",
     "rentals.commit settle_sent",
     "facilitator.settle",
-    "rentals.commit settled",
+    "rentals.commit_last settled",
 )
 
 
@@ -35,7 +35,7 @@ async def test_a_number_bought_by_a_process_that_slept_is_given_back(world: Worl
         world, JOURNEYS[AN_SMS], CrashPoint(Side.BEFORE, "provider.buy"), wakes_in_between=False
     )
     assert outcome.faults == []
-    assert sum(trace.count(Side.AFTER, "rentals.commit cancelling") for trace in outcome.traces) == 1
+    assert sum(trace.count(Side.AFTER, "rentals.commit_last cancelling") for trace in outcome.traces) == 1
     assert sorted(rental.order.state for rental in outcome.rentals if rental.order) == ["cancelled", "finished"]
 
 
@@ -58,7 +58,7 @@ async def test_a_number_bought_when_its_order_has_long_ended_is_given_back_as_a_
     assert sorted(rental.order.state for rental in outcome.rentals if rental.order) == ["finished", "refunded"]
 
 
-@pytest.mark.parametrize("step", ["rentals.commit verified", "facilitator.settle"])
+@pytest.mark.parametrize("step", ["rentals.commit joined", "facilitator.settle"])
 async def test_two_processes_at_the_same_step_do_it_once(world: World, step: str) -> None:
     outcome = await play_paused(world, JOURNEYS[AN_SMS], CrashPoint(Side.BEFORE, step), wakes_in_between=True)
     assert outcome.faults == []
