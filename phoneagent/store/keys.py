@@ -37,6 +37,12 @@ KEY_TABLE = (
     KeyKind(
         "{sNN}:payer:ADDRESS", "hash", "for good: blocks and epochs must not be forgotten", "exposure, epoch, block"
     ),
+    KeyKind(
+        "{sNN}:settler:CHAIN:TOKEN:PAYER:NONCE",
+        "string",
+        "ten minutes past validBefore: then nobody can settle it",
+        "the facilitator that may have settled this payment",
+    ),
     KeyKind("{sNN}:due:JOB", "zset", "entries leave with their work", "rental id by due time in unix ms"),
     KeyKind("{sNN}:events", "stream", "entries leave after 30 days, by the writing script", "what happened, in order"),
     KeyKind("{sNN}:ledger", "stream", "for good: these are the books", "money that moved"),
@@ -48,12 +54,16 @@ KEY_TABLE = (
     KeyKind("{p-NAME}:ledger", "stream", "for good: these are the books", "money that moved for strays"),
     KeyKind("{p-all}:catalogue", "list", "ten minutes past their successor", "published catalogues, newest first"),
     KeyKind("{p-all}:catalogue:version", "string", "for good: a counter", "last catalogue version"),
+    KeyKind("{relayer}:outbox:ADDRESS", "hash", "entries leave when they are mined", "what our relayer sent"),
+    KeyKind("{relayer}:turn:ADDRESS", "string", "30 s: longer than any turn", "the process that gives out nonces"),
     KeyKind("store:shards", "string", "for good: written once at first start", "how many party slots there are"),
     KeyKind("clock:offset_ms", "string", "as long as the dev store", "how far dev time is ahead; dev only"),
     KeyKind("wake", "channel", "none", "topics to wake, separated by blanks"),
 )
 
 ACTIVATION_LIFETIME_MS = 30 * 86_400_000
+RELAYER_TURN_MS = 30_000
+ASSIGNMENT_MARGIN_MS = 600_000
 RETIRED_LIFETIME_MS = 30 * 86_400_000
 
 _RENTAL_ID = re.compile(r"[a-z]_(?P<slot>[0-9]{2})[a-z2-7]{26}")
@@ -89,6 +99,11 @@ def claim(slot: str, claim_key: str) -> str:
 def named(slot: str, payer: str, client_key: str) -> str:
     """Return the key of a name that a client gave to a payment. Its text is the client's secret: only a hash stays."""
     return f"{{{slot}}}:named:{payer}:{hashlib.sha256(client_key.encode()).hexdigest()}"
+
+
+def settler(slot: str, claim_key: str) -> str:
+    """Return the key that says which facilitator has a payment's settlement."""
+    return f"{{{slot}}}:settler:{claim_key}"
 
 
 def payer(slot: str, address: str) -> str:
@@ -139,6 +154,16 @@ def next_sweep(provider: str) -> str:
 def provider_ledger(provider: str) -> str:
     """Return the key of a provider's ledger."""
     return f"{{p-{provider}}}:ledger"
+
+
+def outbox(address: str) -> str:
+    """Return the key of what the relayer at an address sent."""
+    return f"{{relayer}}:outbox:{address}"
+
+
+def relayer_turn(address: str) -> str:
+    """Return the key that says which process may give out the nonces of an address."""
+    return f"{{relayer}}:turn:{address}"
 
 
 CATALOGUE = "{p-all}:catalogue"

@@ -33,6 +33,9 @@ _NAMES = (
     "forget_stray",
     "put_off_stray",
     "end_stray",
+    "assign",
+    "release",
+    "outbox",
     "publish_catalogue",
     "now",
 )

@@ -14,6 +14,13 @@ from phoneagent.store.keys import KEY_TABLE, KeyKind
 
 ENDING = {"{sNN}:rental:ID", "{p-NAME}:stray:ID", "{p-NAME}:activation:ID", "{p-NAME}:bought:RENTAL"}
 ALWAYS_ENDING = {"{p-NAME}:activation:ID", "{p-NAME}:bought:RENTAL"}
+ALWAYS_ENDING = {
+    "{p-NAME}:activation:ID",
+    "{p-NAME}:bought:RENTAL",
+    "{sNN}:settler:CHAIN:TOKEN:PAYER:NONCE",
+    "{relayer}:turn:ADDRESS",
+}
+ENDING = {"{sNN}:rental:ID", *ALWAYS_ENDING}
 
 _PLACEHOLDER = {
     "sNN": r"s\d\d",

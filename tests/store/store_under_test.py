@@ -15,7 +15,9 @@ from phoneagent.core.ports import Balance, Caps, ClaimAnswer, Claimed, Lease, Le
 from phoneagent.core.rental import Job, Rental
 from phoneagent.core.transitions import Change
 from phoneagent.store.activations import RedisActivations
+from phoneagent.store.assignments import RedisAssignments
 from phoneagent.store.catalogues import RedisCatalogues
+from phoneagent.store.outbox import RedisOutbox
 from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
 from phoneagent.store.strays import RedisStrays
@@ -24,6 +26,8 @@ from tests.core.stories import BLOCK, NOW, draft
 
 WIDE = Caps(open_holds=1_000, open_atomic=10**12, claims_per_hour=1_000)
 RICH = Balance(atomic=10**12, block=BLOCK, epoch=0)
+
+RELAYER = "0x" + "5e" * 20
 
 Verb = Callable[[Rental], Change]
 
@@ -54,6 +58,8 @@ class StoreUnderTest:
     strays: RedisStrays
     catalogues: RedisCatalogues
     wakeups: RedisWakeups
+    assignments: RedisAssignments
+    outbox: RedisOutbox
 
     @classmethod
     def on(cls, redis: Redis, shards: int = 1) -> StoreUnderTest:
@@ -68,6 +74,8 @@ class StoreUnderTest:
             RedisStrays(scripts),
             RedisCatalogues(redis, scripts),
             RedisWakeups(redis),
+            RedisAssignments(scripts, shards),
+            RedisOutbox(redis, scripts, RELAYER),
         )
 
     async def claim(self, rental: Rental, balance: Balance = RICH, caps: Caps = WIDE) -> ClaimAnswer:

@@ -4,10 +4,13 @@ Adapters implement these; they translate at their boundary and must never let an
 """
 
 from phoneagent.core.ports.money import (
+    Assigned,
+    Assignments,
     Chain,
     Dead,
     DeadReason,
     Facilitator,
+    Outbox,
     Paid,
     PayerReading,
     SettleAnswer,
@@ -66,6 +69,8 @@ from phoneagent.core.ports.surroundings import (
 __all__ = [
     "Activations",
     "AlreadyClaimed",
+    "Assigned",
+    "Assignments",
     "Balance",
     "Bought",
     "CancelAnswer",
@@ -89,6 +94,7 @@ __all__ = [
     "Lease",
     "Leased",
     "OutOfStock",
+    "Outbox",
     "Paid",
     "PayerReading",
     "Provider",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -99,13 +101,59 @@ class SettleDeclined:
 
 @dataclass(frozen=True, slots=True)
 class SettleUnknown:
-    """No understood answer: it may have been settled (I7)."""
+    """No understood answer: it may have been settled (I7).
+
+    ``was_asked`` False says that *this* call never reached the facilitator or was turned away at its door. The payment
+    is unknown all the same: an earlier call, or anybody else, may have settled it.
+    """
 
     reason: str
     tx_hash: str | None = None
+    was_asked: bool = True
 
 
 SettleAnswer = SettleClaimed | SettleDeclined | SettleUnknown
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Which facilitator a payment's settlement belongs to; ``is_new`` when this very call gave it to it."""
+
+    name: str
+    is_new: bool
+
+
+class Assignments(Protocol):
+    """Who settles which payment: durable, and one answer for all processes until the authorization has ended.
+
+    Every method raises Unavailable("store_unavailable") when the store gives no understood answer.
+    """
+
+    async def assign(self, payment: Payment, name: str) -> Assigned:
+        """Give the payment to facilitator ``name`` unless one has it, and return who has it now. Atomic, repeatable."""
+
+    async def release(self, payment: Payment, name: str) -> None:
+        """Take the payment back from ``name``, if it has it: it is proven that it will not settle it."""
+
+
+class Outbox(Protocol):
+    """What our own relayer has sent and not seen end, shared by all processes that sign with its key.
+
+    Durable, unless it is the memory of a lone process. Entries are opaque text under a name. Every method raises
+    Unavailable("store_unavailable") when the store gives no understood answer.
+    """
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Hold this to give out nonces: one process at a time, for a bounded time.
+
+        Raises Unavailable when it is not free in time, and when the work inside took too long.
+        """
+
+    async def read(self) -> Mapping[str, str]:
+        """Return all entries."""
+
+    async def write(self, changes: Mapping[str, str | None]) -> None:
+        """Write entries, and remove those that are None, all at once."""
 
 
 class Facilitator(Protocol):
