@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from phoneagent.core.errors import Unavailable
 from phoneagent.core.payment import Payment
 from phoneagent.core.ports import SettleAnswer, SettleUnknown, VerifyAnswer
-from phoneagent.facilitators.exchange import Limits, NoAnswer, Reply, post
+from phoneagent.facilitators.exchange import Limits, NoAnswer, Reply, get, post
+from phoneagent.facilitators.supported import Support, support_in
 from phoneagent.facilitators.verdicts import settle_answer, verify_answer
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 BODY_MOST_BYTES = 64 * 1024
 """reliability.md A13."""
+
+_SUPPORTED_LIMITS = Limits(5.0, BODY_MOST_BYTES)
+"""A start does not wait long for a description."""
 
 AuthHeaders = Callable[[str, str], Mapping[str, str]]
 """``(method, url)`` → headers that sign this one request, as CDP wants them."""
@@ -56,15 +60,25 @@ class HttpFacilitator:
         try:
             answer = settle_answer(await self._post("settle", payment, self._settle_limits))
         except NoAnswer as exc:
-            answer = SettleUnknown(exc.reason)
+            answer = SettleUnknown(exc.reason, was_asked=exc.was_sent)
         if isinstance(answer, SettleUnknown):
             logger.warning("facilitator gave no verdict", extra={"verb": "settle", "reason": answer.reason})
         return answer
 
+    async def supported(self) -> Support:
+        """Return what the facilitator says it can do. Raises Unavailable when it says nothing understood."""
+        url = f"{self._url}/supported"
+        try:
+            return support_in(await get(self._http, url, _SUPPORTED_LIMITS, self._headers("GET", url)))
+        except NoAnswer as exc:
+            raise Unavailable("facilitator_unavailable", f"no answer to /supported: {exc.reason}") from exc
+
     async def _post(self, verb: str, payment: Payment, limits: Limits) -> Reply:
         url = f"{self._url}/{verb}"
-        headers = self._auth_headers("POST", url) if self._auth_headers else None
-        return await post(self._http, url, request_body(payment), limits, headers)
+        return await post(self._http, url, request_body(payment), limits, self._headers("POST", url))
+
+    def _headers(self, method: str, url: str) -> Mapping[str, str] | None:
+        return self._auth_headers(method, url) if self._auth_headers else None
 
 
 def request_body(payment: Payment) -> bytes:

@@ -29,13 +29,15 @@ TOKEN_PAUSED = "token_paused"  # noqa: S105  a reason, no secret
 ACCOUNT_BLACKLISTED = "account_blacklisted"
 RELAYER_WITHOUT_GAS = "relayer_without_gas"
 TOO_MUCH_GAS = "transfer_needs_too_much_gas"
+GAS_TOO_DEAR = "gas_is_dearer_than_the_relayers_cap"
+UNDEPLOYED_WALLET = "invalid_exact_evm_payload_undeployed_smart_wallet"
 
 PAYER_FAULTS = frozenset(
     {
         INSUFFICIENT_FUNDS,
         "invalid_exact_evm_insufficient_balance",
         INVALID_SIGNATURE,
-        "invalid_exact_evm_payload_undeployed_smart_wallet",
+        UNDEPLOYED_WALLET,
         SIMULATION_FAILED,
         TOO_MUCH_GAS,
     }
@@ -45,9 +47,14 @@ PAYER_FAULTS = frozenset(
 NOT_A_VERDICT = frozenset(
     {
         PENDING,
+        TRANSACTION_FAILED,
         "duplicate_settlement",
+        "invalid_exact_evm_failed_to_execute_transfer",
+        "invalid_exact_evm_transfer_event_mismatch",
+        "settle_exact_failed_onchain",
         "settle_exact_node_failure",
         "settle_exact_evm_transaction_confirmation_timed_out",
+        "unexpected_error",
         "unexpected_settle_error",
         "unexpected_verify_error",
         "invalid_exact_evm_failed_to_verify_signature",
@@ -55,7 +62,32 @@ NOT_A_VERDICT = frozenset(
         "invalid_exact_evm_failed_to_get_network_config",
     }
 )
-"""Reasons that say "I do not know" or "I am broken" (same sources): the payment may be good, or even settled."""
+"""Reasons that say "I do not know", "I am broken" or "something was sent" (same sources): the payment may be good, or
+even settled."""
+
+ANOTHER_MAY_SETTLE = frozenset(
+    {
+        RELAYER_WITHOUT_GAS,
+        GAS_TOO_DEAR,
+        INVALID_NETWORK,
+        INVALID_PAYLOAD,
+        INVALID_REQUIREMENTS,
+        INVALID_SCHEME,
+        INVALID_VERSION,
+        UNDEPLOYED_WALLET,
+        "amount_too_low",
+        "asset_not_deployed_contract",
+        "eip6492_factory_not_allowed",
+        "invalid_bazaar_extension",
+        "invalid_exact_evm_eip3009_not_supported",
+        "missing_eip712_domain",
+        "network_mismatch",
+        "unsupported_scheme",
+    }
+)
+"""Refusals that say what *this* facilitator cannot do (same sources): another may. Screening (``kyt_…``,
+``request_blocked_by_location``) is not among them: nobody is asked until somebody looks away. Nor is a word we do not
+know."""
 
 _REVERTS: Mapping[str, str] = {
     "transfer amount exceeds balance": INSUFFICIENT_FUNDS,

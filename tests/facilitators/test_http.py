@@ -81,7 +81,7 @@ async def test_a_facilitator_that_is_not_there_is_unavailable_for_verify_and_unk
         answer = await within(facilitator.settle(signed()))
 
     assert caught.value.code == "facilitator_unavailable"
-    assert answer == SettleUnknown("ConnectError")
+    assert answer == SettleUnknown("ConnectError", was_asked=False)
 
 
 async def test_a_silent_facilitator_is_unavailable_for_verify_and_unknown_for_settle() -> None:

@@ -119,8 +119,12 @@ def test_a_verdict_on_settle_is_read_whatever_its_status(status: int, body: obje
         (400, failed("duplicate_settlement"), SettleUnknown("duplicate_settlement")),
         (200, failed(None), SettleUnknown("no reason given")),
         (500, failed("insufficient_funds"), SettleUnknown("insufficient_funds")),
-        (402, {"errorType": "payment_method_required"}, SettleUnknown("status 402: payment_method_required")),
-        (429, {"errorType": "rate_limit_exceeded"}, SettleUnknown("status 429: rate_limit_exceeded")),
+        (400, failed("settle_exact_failed_onchain"), SettleUnknown("settle_exact_failed_onchain")),
+        (200, failed("transaction_failed"), SettleUnknown("transaction_failed")),
+        (400, {"errorType": "faucet_limit"}, SettleUnknown("status 400: faucet_limit")),
+        (429, failed("settlement_pending", HASH), SettleUnknown("settlement_pending", HASH)),
+        (402, {"transaction": HASH}, SettleUnknown("status 402: no reason given", HASH)),
+        (403, {"success": None}, SettleUnknown("status 403: no reason given")),
         (503, {}, SettleUnknown("status 503: no reason given")),
         (500, {"success": True, "transaction": HASH}, SettleUnknown("status 500: no reason given", HASH)),
         (200, {"success": "true", "transaction": HASH}, SettleUnknown("status 200: no reason given", HASH)),
@@ -129,6 +133,39 @@ def test_a_verdict_on_settle_is_read_whatever_its_status(status: int, body: obje
 )
 def test_everything_else_on_settle_is_unknown(status: int, body: object, unknown: SettleUnknown) -> None:
     assert settle_answer(reply(status, body)) == unknown
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (400, {"errorType": "invalid_request", "errorMessage": "no"}, "status 400: invalid_request"),
+        (401, {"errorType": "unauthorized"}, "status 401: unauthorized"),
+        (402, {"errorType": "payment_method_required"}, "status 402: payment_method_required"),
+        (404, {"errorType": "not_found"}, "status 404: not_found"),
+        (429, {"errorType": "rate_limit_exceeded"}, "status 429: rate_limit_exceeded"),
+    ],
+)
+def test_a_call_that_is_turned_away_settled_nothing_and_says_nothing_of_earlier_calls(
+    status: int, body: object, reason: str
+) -> None:
+    assert settle_answer(reply(status, body)) == SettleUnknown(reason, was_asked=False)
+
+
+@pytest.mark.parametrize(("status", "was_asked"), [(200, True), (400, True), (401, False), (429, False), (502, True)])
+def test_without_json_only_the_status_tells_whether_a_settle_call_was_turned_away(
+    status: int, *, was_asked: bool
+) -> None:
+    answer = settle_answer(Reply(status, b"<html>"))
+
+    assert answer == SettleUnknown(f"status {status}, body is not JSON", was_asked=was_asked)
+
+
+def test_a_body_that_says_two_things_says_nothing() -> None:
+    both = b'{"success":false,"success":true,"transaction":"%b"}' % HASH.encode()
+
+    assert settle_answer(Reply(200, both)) == SettleUnknown("status 200, body is not JSON")
+    with pytest.raises(NoAnswer):
+        verify_answer(Reply(200, b'{"isValid":false,"isValid":true}'))
 
 
 def test_a_settle_answer_that_is_no_json_is_unknown() -> None:
