@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
@@ -19,6 +19,7 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 MIN_SECRET_CHARS = 32
 
 _EMAIL = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+\.[^\s@<>\"]+")
+_FACILITATORS = frozenset({"http", "cdp", "local"})
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _PRIVATE_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 
@@ -46,6 +47,28 @@ def _http_url(value: str) -> str:
     return value
 
 
+def _urls(value: str) -> str:
+    parts = _parts(value)
+    if not parts:
+        raise ValueError("must name at least one URL")
+    for part in parts:
+        _http_url(part)
+    if len(set(parts)) != len(parts):
+        raise ValueError("must not name a URL twice")
+    return ",".join(parts)
+
+
+def _parts(value: str) -> tuple[str, ...]:
+    return tuple(filter(None, (text.strip() for text in value.split(","))))
+
+
+def _facilitators(value: str) -> str:
+    kinds = _parts(value)
+    if not kinds or len(set(kinds)) != len(kinds) or not set(kinds) <= _FACILITATORS:
+        raise ValueError("must be http, cdp or local, or several of them by commas")
+    return ",".join(kinds)
+
+
 def _redis_url(value: str) -> str:
     parts = urlsplit(value)
     place = parts.path if parts.scheme == "unix" else parts.hostname
@@ -71,7 +94,7 @@ def _long(value: SecretStr) -> SecretStr:
 
 
 def _networks(value: str) -> str:
-    for part in filter(None, (text.strip() for text in value.split(","))):
+    for part in _parts(value):
         ip_network(part)
     return value
 
@@ -91,6 +114,8 @@ def _is_safe(url: str) -> bool:
 
 Url = Annotated[str, AfterValidator(_http_url)]
 Email = Annotated[str, AfterValidator(_email)]
+Urls = Annotated[str, AfterValidator(_urls)]
+Facilitators = Annotated[str, AfterValidator(_facilitators)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 ChainId = Annotated[int, AfterValidator(_chain)]
 PrivateKey = Annotated[SecretStr, AfterValidator(_key)]
@@ -99,6 +124,15 @@ Address = Annotated[str, AfterValidator(_address)]
 
 Networks = Annotated[str, AfterValidator(_networks)]
 LongSecret = Annotated[SecretStr, AfterValidator(_long)]
+
+
+_NEEDED = (
+    ("http", "facilitator_url"),
+    ("cdp", "cdp_api_key_id"),
+    ("cdp", "cdp_api_key_secret"),
+    ("local", "relayer_private_key"),
+)
+"""Which kind of facilitator needs which setting."""
 
 
 class Settings(BaseSettings):
@@ -113,16 +147,33 @@ class Settings(BaseSettings):
         None, description="Where clients and catalogues reach the operator; published in openapi.json."
     )
     redis_url: RedisUrl = Field(description="Redis or Valkey with AOF and noeviction.")
-    rpc_url: Url = Field(description="JSON-RPC endpoint of the chain.")
+    rpc_url: Urls = Field(
+        description="JSON-RPC endpoint of the chain; several by commas, the next is asked when one gives no answer."
+    )
     chain_id: ChainId = Field(8453, description="EIP-155 chain id: 8453 is Base, 84532 Base Sepolia.")
     pay_to: Address = Field(description="Address that is paid.")
     confirmations: int = Field(1, ge=1, le=64, description="Blocks that must show a settlement before it counts.")
 
-    facilitator: Literal["http", "local"] = Field(
-        "http", description="Who settles: a facilitator's API, or our relayer."
+    facilitator: Facilitators = Field(
+        "http",
+        description="Who settles: `http` (a facilitator's API), `cdp` (Coinbase's, which wants a key) or `local` (our "
+        "relayer). Several by commas, in the order of preference.",
     )
-    facilitator_url: Url | None = Field(None, description="Facilitator's base URL; needed for `http`.")
+    facilitator_url: Urls | None = Field(
+        None, description="Facilitator's base URL; needed for `http`. Several by commas, in the order of preference."
+    )
+    cdp_url: Url | None = Field(None, description="Another address of CDP's facilitator.")
+    cdp_api_key_id: str | None = Field(None, min_length=1, description="Id of the CDP API key; needed for `cdp`.")
+    cdp_api_key_secret: SecretStr | None = Field(
+        None, description="Its secret: base64 of an Ed25519 key, or an EC key in PEM; needed for `cdp`."
+    )
     relayer_private_key: PrivateKey | None = Field(None, description="Key that pays gas; needed for `local`.")
+    relayer_max_fee_wei: int = Field(
+        1_000_000_000, ge=5_000_000, description="Most that `local` bids for one gas; beyond it nothing is settled."
+    )
+    relayer_floor_wei: int = Field(
+        10**15, ge=0, description="Balance of `local` for gas below which an error is logged."
+    )
 
     smsfast_api_key: SecretStr = Field(description="API key of the smsfast account.")
     smsfast_url: Url | None = Field(None, description="Another address of smsfast's handler_api.php.")
@@ -170,16 +221,17 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _whole(self) -> Settings:
         problems = []
-        if self.facilitator == "http" and self.facilitator_url is None:
-            problems.append("facilitator_url: is needed when facilitator is http")
-        if self.facilitator == "local" and self.relayer_private_key is None:
-            problems.append("relayer_private_key: is needed when facilitator is local")
+        problems += [
+            f"{name}: is needed when facilitator is {kind}"
+            for kind, name in _NEEDED
+            if kind in self.facilitators and getattr(self, name) is None
+        ]
         if self.public_url is None and self.host not in LOOPBACK_HOSTS:
             problems.append("public_url: is needed when host is not loopback")
         problems += [
             f"{name}: must be https outside this machine and its own network"
-            for name in ("facilitator_url", "rpc_url", "smsfast_url")
-            if not _is_safe(getattr(self, name) or "https:")
+            for name in ("facilitator_url", "cdp_url", "rpc_url", "smsfast_url")
+            if not all(_is_safe(url) for url in _parts(getattr(self, name) or ""))
         ]
         if self.dev_clock and not self.is_all_loopback:
             problems.append("dev_clock: is refused unless chain, Redis and public URL are on loopback")
@@ -194,15 +246,29 @@ class Settings(BaseSettings):
         return self.public_url or f"http://{host}:{self.port}"
 
     @property
+    def facilitators(self) -> tuple[str, ...]:
+        """Return the kinds of ``facilitator``, in the order of preference."""
+        return _parts(self.facilitator)
+
+    @property
+    def facilitator_urls(self) -> tuple[str, ...]:
+        """Return the addresses of ``facilitator_url``."""
+        return _parts(self.facilitator_url or "")
+
+    @property
+    def rpc_urls(self) -> tuple[str, ...]:
+        """Return the addresses of ``rpc_url``."""
+        return _parts(self.rpc_url)
+
+    @property
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Return the networks of ``trusted_proxies``."""
-        parts = (text.strip() for text in self.trusted_proxies.split(","))
-        return tuple(ip_network(part) for part in parts if part)
+        return tuple(ip_network(part) for part in _parts(self.trusted_proxies))
 
     @property
     def is_all_loopback(self) -> bool:
         """Tell whether chain, store and public address are all on this machine."""
-        urls = (self.public_address, self.redis_url, self.rpc_url)
+        urls = (self.public_address, self.redis_url, *self.rpc_urls)
         return all((urlsplit(url).hostname or "") in LOOPBACK_HOSTS for url in urls)
 
 
@@ -220,6 +286,8 @@ _STAND_INS = {
     "rpc_url": "http://localhost",
     "pay_to": "0x" + "0" * 40,
     "facilitator_url": "http://localhost",
+    "cdp_api_key_id": "-",
+    "cdp_api_key_secret": "-",
     "relayer_private_key": "0" * 64,
     "smsfast_api_key": "-",
     "token_secret": "-" * MIN_SECRET_CHARS,

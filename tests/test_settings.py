@@ -101,7 +101,18 @@ def test_settings_that_are_wrong_by_themselves_do_not_hide_those_that_are_wrong_
         ("CHAIN_ID", "1"),
         ("CHAIN_ID", "base"),
         ("CONFIRMATIONS", "0"),
-        ("FACILITATOR", "cdp"),
+        ("FACILITATOR", "visa"),
+        ("FACILITATOR", ""),
+        ("FACILITATOR", "http,http"),
+        ("FACILITATOR", "http,visa"),
+        ("FACILITATOR_URL", ","),
+        ("FACILITATOR_URL", "https://a.test,ftp://b.test"),
+        ("FACILITATOR_URL", "https://a.test, https://a.test"),
+        ("RPC_URL", "http://127.0.0.1:1,wss://node"),
+        ("CDP_URL", "cdp"),
+        ("CDP_API_KEY_ID", ""),
+        ("RELAYER_MAX_FEE_WEI", "1000"),
+        ("RELAYER_FLOOR_WEI", "-1"),
         ("RELAYER_PRIVATE_KEY", "0x1234"),
         ("TOKEN_SECRET", "short"),
         ("PREVIOUS_TOKEN_SECRET", "short"),
@@ -122,7 +133,9 @@ def test_a_store_may_be_reached_in_each_of_its_ways(environment: Environment, ur
     assert read_settings().redis_url == url
 
 
-@pytest.mark.parametrize("name", ["SMSFAST_API_KEY", "TOKEN_SECRET", "PREVIOUS_TOKEN_SECRET", "RELAYER_PRIVATE_KEY"])
+@pytest.mark.parametrize(
+    "name", ["SMSFAST_API_KEY", "TOKEN_SECRET", "PREVIOUS_TOKEN_SECRET", "RELAYER_PRIVATE_KEY", "CDP_API_KEY_SECRET"]
+)
 def test_a_secret_shows_in_no_text(environment: Environment, name: str) -> None:
     value = "0x" + "5ec4e7" * 10 + "5ec4"
     environment(**{name: value, "FACILITATOR": "http"})
@@ -200,3 +213,39 @@ def test_no_setting_can_be_changed_afterwards(environment: Environment) -> None:
     settings = read_settings()
     with pytest.raises(ValueError, match="frozen"):
         settings.port = 1  # type: ignore[misc]  # that is what must fail
+
+
+def test_facilitators_and_nodes_may_be_several_in_the_order_of_preference(environment: Environment) -> None:
+    environment(
+        FACILITATOR="cdp, http,local",
+        FACILITATOR_URL="https://a.test/x402 , https://b.test",
+        RPC_URL="https://one.test/key,https://two.test",
+        CDP_API_KEY_ID="organizations/1/apiKeys/2",
+        CDP_API_KEY_SECRET="a secret that is judged later",
+        RELAYER_PRIVATE_KEY="0x" + "33" * 32,
+    )
+    settings = read_settings()
+    assert settings.facilitators == ("cdp", "http", "local")
+    assert settings.facilitator_urls == ("https://a.test/x402", "https://b.test")
+    assert settings.rpc_urls == ("https://one.test/key", "https://two.test")
+
+
+def test_each_facilitator_names_what_it_needs(environment: Environment) -> None:
+    environment(FACILITATOR="cdp,http,local", FACILITATOR_URL=None)
+    assert _problems() == [
+        "PHONEAGENT_*: facilitator_url: is needed when facilitator is http",
+        "PHONEAGENT_*: cdp_api_key_id: is needed when facilitator is cdp",
+        "PHONEAGENT_*: cdp_api_key_secret: is needed when facilitator is cdp",
+        "PHONEAGENT_*: relayer_private_key: is needed when facilitator is local",
+    ]
+
+
+@pytest.mark.parametrize("name", ["FACILITATOR_URL", "RPC_URL"])
+def test_one_address_of_a_list_that_anybody_can_answer_for_is_refused(environment: Environment, name: str) -> None:
+    environment(**{name: "https://a.test,http://b.test"})
+    assert _problems() == [f"PHONEAGENT_*: {name.lower()}: must be https outside this machine and its own network"]
+
+
+def test_one_node_elsewhere_forbids_the_dev_clock(environment: Environment) -> None:
+    environment(DEV_CLOCK="1", RPC_URL="http://127.0.0.1:1,https://elsewhere.test")
+    assert _problems() == ["PHONEAGENT_*: dev_clock: is refused unless chain, Redis and public URL are on loopback"]

@@ -17,11 +17,11 @@ import httpx
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from phoneagent.bootstrap.money import Ground, Money, MoneyRefused, open_money
 from phoneagent.core.catalog import Mode
-from phoneagent.core.errors import PhoneAgentError
 from phoneagent.core.ports import Clock, Facilitator, Ids, Provider
 from phoneagent.core.tokens import TokenSigner
-from phoneagent.facilitators import HttpFacilitator, LocalFacilitator, Rpc, RpcChain
+from phoneagent.facilitators import LocalFacilitator, RpcChain
 from phoneagent.providers.smsactivate import SMSFAST, SmsActivateProvider
 from phoneagent.services.deliver import Deliver
 from phoneagent.services.limit import WaiterCaps, Waiters
@@ -36,7 +36,7 @@ from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
 from phoneagent.store.strays import RedisStrays
 from phoneagent.store.wakeups import RedisWakeups
-from phoneagent.x402 import network_of, require_fast_crypto
+from phoneagent.x402 import require_fast_crypto
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +78,7 @@ class Engine:
     providers: Mapping[str, Provider]
     shelf: Shelf
     deliver: Deliver
+    relayer: LocalFacilitator | None = None
     ids: Ids = field(default_factory=RandomIds)
 
     @property
@@ -111,7 +112,6 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
         stack.push_async_callback(redis.aclose)
         shards = await _check_store(redis, settings)
         engine = await _connect(settings, redis, shards, stack)
-        await _check_chain(engine)
         listeners = [
             asyncio.create_task(engine.wakeups.run()),
             asyncio.create_task(engine.shelf.follow()),
@@ -139,21 +139,6 @@ async def _check_store(redis: Redis, settings: Settings) -> int:
     return shards
 
 
-async def _check_chain(engine: Engine) -> None:
-    """Refuse a wrong chain or token; a chain that is away now only earns a warning."""
-    domain = network_of(engine.settings.chain_id).usdc
-    try:
-        chain_id = await engine.chain.chain_id()
-        is_our_token = await engine.chain.judges_by(domain)
-    except PhoneAgentError as exc:
-        logger.warning("the chain was not checked", extra={"code": exc.code})
-        return
-    if chain_id != engine.settings.chain_id:
-        raise StartRefused(f"PHONEAGENT_RPC_URL answers for chain {chain_id}, not {engine.settings.chain_id}")
-    if not is_our_token:
-        raise StartRefused("the token at the USDC address signs under another EIP-712 domain")
-
-
 async def _connect(settings: Settings, redis: Redis, shards: int, stack: contextlib.AsyncExitStack) -> Engine:
     mode = "dev" if settings.dev_clock else "server"
     scripts = Scripts(redis, lambda: mode)
@@ -162,7 +147,8 @@ async def _connect(settings: Settings, redis: Redis, shards: int, stack: context
     wakeups = RedisWakeups(redis)
     rentals = RedisRentals(redis, scripts, shards)
     catalogues = RedisCatalogues(redis, scripts)
-    rpc = Rpc(await _client(stack), settings.rpc_url)
+    to_nodes, to_facilitators = await _client(stack), await _client(stack)
+    money = await _money(Ground(settings, to_nodes, to_facilitators, clock, redis, scripts, shards))
     return Engine(
         settings=settings,
         redis=redis,
@@ -172,8 +158,9 @@ async def _connect(settings: Settings, redis: Redis, shards: int, stack: context
         activations=RedisActivations(redis, scripts),
         strays=RedisStrays(scripts),
         catalogues=catalogues,
-        chain=RpcChain(rpc, confirmations=settings.confirmations),
-        facilitator=await _facilitator(settings, rpc, clock, stack),
+        chain=money.chain,
+        facilitator=money.facilitator,
+        relayer=money.relayer,
         providers=await _providers(settings, clock, stack),
         shelf=Shelf(catalogues, wakeups, clock),
         deliver=Deliver(rentals, wakeups, _signer(settings), clock, waiters=_waiters(settings)),
@@ -188,12 +175,11 @@ async def _client(stack: contextlib.AsyncExitStack) -> httpx.AsyncClient:
     return await stack.enter_async_context(client)
 
 
-async def _facilitator(settings: Settings, rpc: Rpc, clock: Clock, stack: contextlib.AsyncExitStack) -> Facilitator:
-    if settings.relayer_private_key is not None and settings.facilitator == "local":
-        key = bytes.fromhex(settings.relayer_private_key.get_secret_value().removeprefix("0x"))
-        domain = network_of(settings.chain_id).usdc
-        return await LocalFacilitator.open(rpc, key, domain, lambda: clock.now_ms() // 1000)
-    return HttpFacilitator(await _client(stack), settings.facilitator_url or "")
+async def _money(ground: Ground) -> Money:
+    try:
+        return await open_money(ground)
+    except MoneyRefused as exc:
+        raise StartRefused(str(exc)) from None
 
 
 async def _providers(settings: Settings, clock: Clock, stack: contextlib.AsyncExitStack) -> Mapping[str, Provider]:

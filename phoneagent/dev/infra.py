@@ -29,7 +29,7 @@ from phoneagent.dev.control import ControlGuard, Faults, control_routes
 from phoneagent.dev.facilitator import facilitator_app
 from phoneagent.dev.keys import DevKeys, address_of
 from phoneagent.dev.simulators.smsactivate import SmsActivateSimulator
-from phoneagent.facilitators import LocalFacilitator, Rpc
+from phoneagent.facilitators import LocalFacilitator, MemoryOutbox, Nodes, Relayer, Rpc
 from phoneagent.store.clock import DevClockHand
 from phoneagent.store.connect import open_client
 from phoneagent.x402 import network_of
@@ -86,6 +86,10 @@ class SharedClock:
         """Return the time in unix ms."""
         return self._hand.now_ms()
 
+    def now_s(self) -> int:
+        """Return the time in unix seconds."""
+        return self.now_ms() // 1000
+
     async def advance(self, seconds: float) -> int:
         """Move every part forward together and return the new time in unix ms."""
         await self._hand.advance(seconds)
@@ -118,8 +122,9 @@ async def run(orders: Orders, tell: int, open_chain: OpenChain) -> None:
         await _is_served(http, rpc_url)
         domain = network_of(CHAIN_ID).usdc
         relayer_key = bytes.fromhex(orders.keys.relayer.removeprefix("0x"))
-        relayer = await LocalFacilitator.open(Rpc(http, rpc_url), relayer_key, domain, lambda: clock.now_ms() // 1000)
-        group.create_task(serve(facilitator_app(relayer, domain, clock=clock), socks[1], stopping, 1))
+        relayer = await Relayer.open(relayer_key, domain, MemoryOutbox, clock.now_s)
+        facilitator = LocalFacilitator(Nodes.only(Rpc(http, rpc_url)), relayer, domain, clock.now_s)
+        group.create_task(serve(facilitator_app(facilitator, domain, clock=clock), socks[1], stopping, 1))
         group.create_task(serve(provider.app, socks[2], stopping, 1))
         os.write(tell, json.dumps(asdict(Addresses(rpc_url, facilitator_url, provider_url))).encode())
         os.close(tell)

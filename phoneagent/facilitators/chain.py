@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from phoneagent.core.payment import Payment
 from phoneagent.core.ports import Dead, DeadReason, PayerReading, SettlementProof, Undecided
 from phoneagent.facilitators import abi
+from phoneagent.facilitators.nodes import Nodes, NotHere
 from phoneagent.facilitators.proofs import ENDINGS, Log, ending_of, judge, parse_logs
 from phoneagent.facilitators.rpc import Call, NodeError, Rpc, as_bytes, as_int, as_object, as_word, understood
 from phoneagent.x402.eip3009 import Domain
@@ -26,21 +27,45 @@ REORG_MARGIN_BLOCKS = 64
 
 
 class RpcChain:
-    """The Chain port over one node. ``confirmations`` 1 means that the newest block counts."""
+    """The Chain port over nodes. ``confirmations`` 1 means that the newest block counts."""
 
-    def __init__(self, rpc: Rpc, *, confirmations: int = 1, log_chunk_blocks: int = LOG_CHUNK_BLOCKS) -> None:
+    def __init__(self, nodes: Nodes, *, confirmations: int = 1, log_chunk_blocks: int = LOG_CHUNK_BLOCKS) -> None:
         """Raise ValueError for a depth that would count blocks that do not exist yet."""
         if confirmations < 1:
             raise ValueError("confirmations must be 1 or more")
-        self._rpc = rpc
+        self._nodes = nodes
         self._behind = confirmations - 1
         self._chunk = log_chunk_blocks
 
     async def read_payer(self, payment: Payment) -> PayerReading:
-        block = await self.head()
+        return await self._nodes.attempt(lambda rpc: self._read_payer(rpc, payment))
+
+    async def find_settlement(self, payment: Payment, from_block: int) -> SettlementProof:
+        """See the port. A node without the log of a used authorization is no proof: the others are asked too."""
+        try:
+            return await self._nodes.attempt(lambda rpc: self._find_settlement(rpc, payment, from_block))
+        except NotHere:
+            return Undecided(is_used=True)
+
+    async def head(self) -> int:
+        """Return the newest block's number."""
+        return await self._nodes.attempt(_head)
+
+    async def chain_id(self) -> int:
+        """Return the id of the chain the node is on."""
+        return as_int(await self._nodes.attempt(lambda rpc: rpc.read("eth_chainId")))
+
+    async def judges_by(self, domain: Domain) -> bool:
+        """Tell whether the token's DOMAIN_SEPARATOR() is the domain's: else no signature we accept can be settled."""
+        wanted = {"to": domain.token, "data": abi.domain_separator()}
+        answer = await self._nodes.attempt(lambda rpc: rpc.read("eth_call", wanted, "latest"))
+        return as_bytes(answer) == domain.separator
+
+    async def _read_payer(self, rpc: Rpc, payment: Payment) -> PayerReading:
+        block = await _head(rpc)
         auth = payment.authorization
         transfer = abi.transfer_with_authorization(auth, payment.signature)
-        balance, used, simulated, code = await self._rpc.batch(
+        balance, used, simulated, code = await rpc.batch(
             [
                 _call(payment.token, abi.balance_of(auth.payer), block),
                 _call(payment.token, abi.authorization_state(auth.payer, auth.nonce), block),
@@ -56,59 +81,54 @@ class RpcChain:
             refusal=refusal_in(simulated),
         )
 
-    async def find_settlement(self, payment: Payment, from_block: int) -> SettlementProof:
-        newest = await self.head()
+    async def _find_settlement(self, rpc: Rpc, payment: Payment, from_block: int) -> SettlementProof:
+        newest = await _head(rpc)
         block = max(newest - self._behind, 0)
-        is_used_now, is_used, time_s = await self._nonce_state(payment, newest, block)
+        is_used_now, is_used, time_s = await _nonce_state(rpc, payment, newest, block)
         if is_used:
-            return await self._proof_in_logs(payment, max(from_block - REORG_MARGIN_BLOCKS, 0), block)
+            return await self._proof_in_logs(rpc, payment, max(from_block - REORG_MARGIN_BLOCKS, 0), block)
         if time_s > payment.authorization.valid_before:
             return Dead(DeadReason.EXPIRED, block)
         return Undecided(is_used_now)
 
-    async def head(self) -> int:
-        """Return the newest block's number."""
-        return as_int(await self._rpc.read("eth_blockNumber"))
-
-    async def chain_id(self) -> int:
-        """Return the id of the chain the node is on."""
-        return as_int(await self._rpc.read("eth_chainId"))
-
-    async def judges_by(self, domain: Domain) -> bool:
-        """Tell whether the token's DOMAIN_SEPARATOR() is the domain's: else no signature we accept can be settled."""
-        wanted = {"to": domain.token, "data": abi.domain_separator()}
-        return as_bytes(await self._rpc.read("eth_call", wanted, "latest")) == domain.separator
-
-    async def _nonce_state(self, payment: Payment, newest: int, block: int) -> tuple[bool, bool, int]:
-        auth = payment.authorization
-        state = abi.authorization_state(auth.payer, auth.nonce)
-        now, then, header = await self._rpc.batch(
-            [
-                _call(payment.token, state, newest),
-                _call(payment.token, state, block),
-                Call("eth_getBlockByNumber", (hex(block), False)),
-            ]
-        )
-        return as_word(now) != 0, as_word(then) != 0, as_int(as_object(header).get("timestamp"))
-
-    async def _proof_in_logs(self, payment: Payment, first: int, last: int) -> SettlementProof:
-        ending = await self._find_ending(payment, first, last)
+    async def _proof_in_logs(self, rpc: Rpc, payment: Payment, first: int, last: int) -> SettlementProof:
+        ending = await self._find_ending(rpc, payment, first, last)
         if ending is None:
-            return Undecided(is_used=True)
-        receipt = await self._rpc.read("eth_getTransactionReceipt", ending.tx_hash)
+            raise NotHere("the node has no log of a used authorization")
+        receipt = await rpc.read("eth_getTransactionReceipt", ending.tx_hash)
         logs = parse_logs(as_object(receipt).get("logs")) if receipt is not None else []
-        return judge(payment, ending, logs) or Undecided(is_used=True)
+        proof = judge(payment, ending, logs)
+        if proof is None:
+            raise NotHere("the node has no receipt of a transaction that it logged")
+        return proof
 
-    async def _find_ending(self, payment: Payment, first: int, last: int) -> Log | None:
+    async def _find_ending(self, rpc: Rpc, payment: Payment, first: int, last: int) -> Log | None:
         auth = payment.authorization
         topics = [list(ENDINGS), f"0x{abi.address_word(auth.payer)}", auth.nonce]
         for start, end in _newest_first(first, last, self._chunk):
             wanted = {"address": payment.token, "topics": topics, "fromBlock": hex(start), "toBlock": hex(end)}
-            logs = parse_logs(await self._rpc.read("eth_getLogs", wanted))
+            logs = parse_logs(await rpc.read("eth_getLogs", wanted))
             ending = ending_of(payment, (log for log in logs if start <= log.block <= end))
             if ending is not None:
                 return ending
         return None
+
+
+async def _head(rpc: Rpc) -> int:
+    return as_int(await rpc.read("eth_blockNumber"))
+
+
+async def _nonce_state(rpc: Rpc, payment: Payment, newest: int, block: int) -> tuple[bool, bool, int]:
+    auth = payment.authorization
+    state = abi.authorization_state(auth.payer, auth.nonce)
+    now, then, header = await rpc.batch(
+        [
+            _call(payment.token, state, newest),
+            _call(payment.token, state, block),
+            Call("eth_getBlockByNumber", (hex(block), False)),
+        ]
+    )
+    return as_word(now) != 0, as_word(then) != 0, as_int(as_object(header).get("timestamp"))
 
 
 def refusal_in(simulated: object) -> str | None:

@@ -20,10 +20,15 @@ class Node:
 
     chain_id: int = 8453
     separator: bytes = BASE.usdc.separator
+    balance_wei: int = 10**18
     is_broken: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = await Request(scope, receive).json()
-        answers = {"eth_chainId": hex(self.chain_id), "eth_call": "0x" + self.separator.hex()}
+        answers = {
+            "eth_chainId": hex(self.chain_id),
+            "eth_call": "0x" + self.separator.hex(),
+            "eth_getBalance": hex(self.balance_wei),
+        }
         answer = JSONResponse({"jsonrpc": "2.0", "id": asked["id"], "result": answers[asked["method"]]})
         await (Response("bad gateway", 502) if self.is_broken else answer)(scope, receive, send)

@@ -10,7 +10,7 @@ from eth_account import Account
 
 from phoneagent.core.errors import Unavailable
 from phoneagent.core.ports import Dead, DeadReason, Paid, PayerReading, Undecided
-from phoneagent.facilitators import Rpc, RpcChain
+from phoneagent.facilitators import Nodes, Rpc, RpcChain
 from phoneagent.x402 import BASE
 from tests.facilitators.meddling import Trick, answers, is_silent, results_in, says
 from tests.facilitators.payments import MULE, PAYER, PAYER_KEY, PRICE, WINDOW_S, forged, signed
@@ -217,7 +217,7 @@ async def test_a_depth_beyond_the_first_block_reads_the_first_block(world: World
 
 def test_a_depth_below_one_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="confirmations"):
-        RpcChain(world.rpc, confirmations=0)
+        RpcChain(Nodes.only(world.rpc), confirmations=0)
 
 
 async def test_logs_are_searched_in_chunks_from_the_newest_back(world: World) -> None:
@@ -225,7 +225,7 @@ async def test_logs_are_searched_in_chunks_from_the_newest_back(world: World) ->
     tx_hash = await world.submit(payment)
     block = await world.head()
     await world.blocks(5)
-    witness = RpcChain(world.rpc, log_chunk_blocks=2)
+    witness = RpcChain(Nodes.only(world.rpc), log_chunk_blocks=2)
 
     assert await within(witness.find_settlement(payment, start)) == Paid(tx_hash, block)
     asked = [call["params"][0] for call in world.node.calls("eth_getLogs")]
@@ -321,14 +321,14 @@ async def test_a_batch_that_fails_as_a_whole_is_an_outage(world: World) -> None:
 
 async def test_a_silent_node_is_an_outage_after_its_time(world: World) -> None:
     world.node.plan("eth_blockNumber", is_silent)
-    witness = RpcChain(Rpc(world.http, world.node_url, timeout_s=0.1))
+    witness = RpcChain(Nodes.only(Rpc(world.http, world.node_url, timeout_s=0.1)))
 
     with pytest.raises(Unavailable, match="timeout"):
         await within(witness.read_payer(signed()))
 
 
 async def test_a_node_that_is_not_there_is_an_outage(world: World) -> None:
-    witness = RpcChain(Rpc(world.http, unused_url()))
+    witness = RpcChain(Nodes.only(Rpc(world.http, unused_url())))
 
     with pytest.raises(Unavailable) as caught:
         await within(witness.read_payer(signed()))

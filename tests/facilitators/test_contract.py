@@ -1,4 +1,4 @@
-"""What every Facilitator keeps: our relayer in process, and the HTTP client in front of the same relayer's shell."""
+"""What every Facilitator keeps: our relayer in process, foreign ones over HTTP in front of it, CDP's, and a list."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from phoneagent.core.errors import Unavailable
 from phoneagent.core.ports import (
     Facilitator,
     SettleClaimed,
@@ -15,8 +16,10 @@ from phoneagent.core.ports import (
     VerifyRefused,
 )
 from phoneagent.dev.facilitator import facilitator_app
-from phoneagent.facilitators import HttpFacilitator, reasons
+from phoneagent.facilitators import CdpSigner, FacilitatorList, HttpFacilitator, Member, reasons
 from phoneagent.x402 import BASE
+from tests.facilitators.assignments import MemoryAssignments
+from tests.facilitators.cdp_shell import BASE_PATH, KEY_ID, CdpShell, ed25519_key
 from tests.facilitators.payments import (
     MULE,
     MULE_KEY,
@@ -29,11 +32,12 @@ from tests.facilitators.payments import (
     forged,
     signed,
 )
-from tests.facilitators.serving import served
+from tests.facilitators.scripted import BODIES, TX, Body, Scripted, scripted
+from tests.facilitators.serving import served, unused_url
 from tests.facilitators.world import World
 from tests.waiting import within
 
-KINDS = ["local", "over_http", "as_cdp_answers"]
+KINDS = ["local", "http", "cdp", "list"]
 
 
 @contextlib.asynccontextmanager
@@ -42,10 +46,22 @@ async def opened(kind: str, world: World) -> AsyncIterator[Facilitator]:
     if kind == "local":
         yield local
         return
-    status = 400 if kind == "as_cdp_answers" else 200
-    app = facilitator_app(local, BASE.usdc, clock=world.clock, refusal_status=status)
-    async with served(app) as url:
-        yield HttpFacilitator(world.http, url)
+    app = facilitator_app(local, BASE.usdc, clock=world.clock, refusal_status=400 if kind == "cdp" else 200)
+    key, secret = ed25519_key()
+    shell = CdpShell(key, world.clock.now_s, app)
+    async with served(shell if kind == "cdp" else app) as url:
+        match kind:
+            case "http":
+                yield HttpFacilitator(world.http, url)
+            case "cdp":
+                signer = CdpSigner(KEY_ID, secret, world.clock.now_s)
+                yield HttpFacilitator(world.http, url + BASE_PATH, auth_headers=signer)
+                assert shell.refusals == []
+            case _:
+                away = Member("away", HttpFacilitator(world.http, unused_url()))
+                there = Member("there", HttpFacilitator(world.http, url))
+                clock = world.clock.monotonic_s
+                yield FacilitatorList([away, there], MemoryAssignments(), world.witness(), clock)
 
 
 @pytest.fixture(params=KINDS)
@@ -197,3 +213,42 @@ async def test_a_transaction_that_is_not_mined_leaves_settle_unknown_with_its_ha
     assert isinstance(unknown, SettleUnknown)
     assert (unknown.reason, await world.balance(SHOP)) == (reasons.PENDING, PRICE)
     assert await within(facilitator.settle(payment)) == SettleClaimed(unknown.tx_hash)
+
+
+# ---- every outcome of I7, in every body that facilitators send -----------------------------------------------------
+
+
+@pytest.fixture(params=["alone", "list"])
+async def foreign(request: pytest.FixtureRequest, world: World) -> AsyncIterator[Scripted]:
+    async with scripted(request.param, world) as made:
+        yield made
+
+
+@pytest.mark.parametrize("body", BODIES, ids=str)
+async def test_what_a_facilitator_says_is_settled_declined_or_unknown(foreign: Scripted, body: Body) -> None:
+    foreign.shell.plan(body.status, body.content)
+    if body.is_for_verify:
+        verdict = await within(_verdict(foreign.facilitator))
+    else:
+        verdict = await within(foreign.facilitator.settle(signed()))
+
+    assert verdict == body.means
+
+
+@pytest.mark.parametrize("body", [body for body in BODIES if not body.is_for_verify], ids=str)
+async def test_after_anything_but_a_success_the_same_payment_can_still_be_settled(
+    foreign: Scripted, body: Body
+) -> None:
+    payment = signed()
+    foreign.shell.plan(body.status, body.content)
+    await within(foreign.facilitator.settle(payment))
+    foreign.shell.plan(200, {"success": True, "transaction": TX})
+
+    assert await within(foreign.facilitator.settle(payment)) == SettleClaimed(TX)
+
+
+async def _verdict(facilitator: Facilitator) -> object:
+    try:
+        return await facilitator.verify(signed())
+    except Unavailable as exc:
+        return exc.code

@@ -6,7 +6,7 @@ Everything on chain is done by real transactions on the real token; nothing here
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,10 @@ from eth_account import Account
 from web3 import Web3
 
 from phoneagent.core.payment import Payment
+from phoneagent.core.ports import Outbox
 from phoneagent.dev.chain import DevChain, token_abi
-from phoneagent.facilitators import LocalFacilitator, Rpc, RpcChain
-from phoneagent.facilitators.local import Relayer
+from phoneagent.facilitators import LocalFacilitator, MemoryOutbox, Nodes, Relayer, Rpc, RpcChain
+from phoneagent.facilitators.local.gas import FLOOR_WEI, MAX_FEE_WEI
 from phoneagent.facilitators.rpc import as_int, as_object
 from phoneagent.x402 import BASE
 from tests.facilitators.meddling import MeddlingNode
@@ -53,6 +54,9 @@ class Clock:
     def now_ms(self) -> int:
         return self.now * 1000
 
+    def monotonic_s(self) -> float:
+        return float(self.now)
+
     async def advance(self, seconds: float) -> int:
         self.now += round(seconds)
         if self.chain is not None:
@@ -75,15 +79,27 @@ class World:
         self.rpc = Rpc(self.http, self.node_url)
 
     def witness(self, *, confirmations: int = 1) -> RpcChain:
-        return RpcChain(self.rpc, confirmations=confirmations)
+        return RpcChain(Nodes.only(self.rpc), confirmations=confirmations)
 
     async def local(
-        self, *, key: bytes = RELAYER_KEY, receipt_wait_s: float = 4.0, node_timeout_s: float = 4.0
+        self,
+        *,
+        key: bytes = RELAYER_KEY,
+        receipt_wait_s: float = 4.0,
+        node_timeout_s: float = 4.0,
+        outbox: Outbox | None = None,
+        node_urls: Sequence[str] = (),
+        http: httpx.AsyncClient | None = None,
+        max_fee_wei: int = MAX_FEE_WEI,
+        floor_wei: int = FLOOR_WEI,
     ) -> LocalFacilitator:
         """Our relayer. A node that is meant to be silent deserves less patience."""
-        rpc = Rpc(self.http, self.node_url, timeout_s=node_timeout_s)
-        relayer = await Relayer.open(rpc, key, BASE.usdc)
-        return LocalFacilitator(rpc, relayer, BASE.usdc, self.clock.now_s, receipt_wait_s=receipt_wait_s)
+        urls = node_urls or (self.node_url,)
+        nodes = Nodes([Rpc(http or self.http, url, timeout_s=node_timeout_s) for url in urls], self.clock.monotonic_s)
+        keeps = outbox or MemoryOutbox("")
+        now_s = self.clock.now_s
+        relayer = await Relayer.open(key, BASE.usdc, lambda _: keeps, now_s, max_fee_wei=max_fee_wei)
+        return LocalFacilitator(nodes, relayer, BASE.usdc, now_s, receipt_wait_s=receipt_wait_s, floor_wei=floor_wei)
 
     async def receipt(self, tx_hash: str | None) -> dict[str, Any]:
         return as_object(await self.rpc.read("eth_getTransactionReceipt", tx_hash))

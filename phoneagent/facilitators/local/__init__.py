@@ -4,6 +4,7 @@ Importing it must never import web3; that happens in a thread when a wallet is o
 """
 
 from phoneagent.facilitators.local.facilitator import LocalFacilitator
+from phoneagent.facilitators.local.outbox import MemoryOutbox
 from phoneagent.facilitators.local.relayer import Relayer
 
-__all__ = ["LocalFacilitator", "Relayer"]
+__all__ = ["LocalFacilitator", "MemoryOutbox", "Relayer"]

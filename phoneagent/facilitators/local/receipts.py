@@ -6,10 +6,11 @@ It must never call a transaction lost: one that is not mined in time is pending.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 
-from phoneagent.facilitators.rpc import ChainAway, Rpc, as_int, as_object
+from phoneagent.facilitators.rpc import Call, ChainAway, Rpc, as_int, as_object, understood
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
@@ -23,28 +24,38 @@ class Fate(Enum):
     PENDING = auto()
 
 
-async def fate_of(rpc: Rpc, tx_hash: str, wait_s: float) -> Fate:
-    """Return what the receipt says, PENDING without one within ``wait_s``. A node that is away is asked again."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of transactions of which at most one is mined, and of which one this is told."""
+
+    fate: Fate
+    tx_hash: str
+
+
+async def outcome_of(rpc: Rpc, tx_hashes: Sequence[str], wait_s: float) -> Outcome:
+    """Return what the receipts say, PENDING without one within ``wait_s``. A node that is away is asked again."""
     try:
         async with asyncio.timeout(wait_s):
             for pause_s in _pauses():
-                fate = await _look(rpc, tx_hash)
-                if fate is not Fate.PENDING:
-                    return fate
+                outcome = await _look(rpc, tx_hashes)
+                if outcome is not None:
+                    return outcome
                 await asyncio.sleep(pause_s)
     except TimeoutError:
         pass
-    return Fate.PENDING
+    return Outcome(Fate.PENDING, tx_hashes[0])
 
 
-async def _look(rpc: Rpc, tx_hash: str) -> Fate:
+async def _look(rpc: Rpc, tx_hashes: Sequence[str]) -> Outcome | None:
     try:
-        receipt = await rpc.read("eth_getTransactionReceipt", tx_hash)
-        if receipt is None:
-            return Fate.PENDING
-        return Fate.SUCCEEDED if as_int(as_object(receipt).get("status")) == 1 else Fate.REVERTED
+        receipts = await rpc.batch([Call("eth_getTransactionReceipt", (tx_hash,)) for tx_hash in tx_hashes])
+        for tx_hash, receipt in zip(tx_hashes, receipts, strict=True):
+            if understood(receipt) is not None:
+                is_good = as_int(as_object(receipt).get("status")) == 1
+                return Outcome(Fate.SUCCEEDED if is_good else Fate.REVERTED, tx_hash)
     except ChainAway:
-        return Fate.PENDING
+        pass
+    return None
 
 
 def _pauses() -> Iterator[float]:

@@ -6,13 +6,12 @@ import asyncio
 import json
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from phoneagent.core.payment import Payment
 from phoneagent.core.ports import SettleAnswer, SettleClaimed, SettleDeclined, SettleUnknown
-from phoneagent.facilitators import LocalFacilitator, Rpc, reasons
-from phoneagent.facilitators.local import Relayer
-from phoneagent.facilitators.local.wallet import Signed
+from phoneagent.facilitators import LocalFacilitator, MemoryOutbox, Relayer, reasons
 from phoneagent.facilitators.rpc import as_object
 from phoneagent.x402 import BASE
 from tests.facilitators.meddling import acts_and_loses_the_answer, answers, is_silent, results_in, says
@@ -25,15 +24,22 @@ from tests.facilitators.payments import (
     RELAYER,
     RELAYER_KEY,
     SHOP,
-    WINDOW_S,
     forged,
     signed,
 )
-from tests.facilitators.serving import unused_url
 from tests.facilitators.world import World, checksum
 from tests.waiting import within
 
 SEND = "eth_sendRawTransaction"
+
+
+class CutBeforeSending(httpx.AsyncHTTPTransport):
+    """A network that goes down when a transaction is about to leave."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if SEND.encode() in request.content:
+            raise httpx.ConnectError("no route")
+        return await super().handle_async_request(request)
 
 
 @pytest.fixture
@@ -132,12 +138,12 @@ async def test_a_settle_that_is_cancelled_while_sending_leaves_no_gap(world: Wor
 
 
 async def test_a_node_that_was_never_reached_takes_no_nonce(world: World) -> None:
-    local = await LocalFacilitator.open(world.rpc, RELAYER_KEY, BASE.usdc, world.clock.now_s)
+    outbox = MemoryOutbox(RELAYER)
+    local = await world.local(outbox=outbox)
     await settled(local, world)
-    local._relayer._rpc = Rpc(world.http, unused_url())
-
-    unknown = await within(local.settle(signed()))
-    local._relayer._rpc = world.rpc
+    async with httpx.AsyncClient(transport=CutBeforeSending()) as http:
+        cut_off = await world.local(outbox=outbox, http=http)
+        unknown = await within(cut_off.settle(signed()))
     asked_before = len(world.node.calls("eth_getTransactionCount"))
     again = await within(local.settle(signed()))
 
@@ -225,7 +231,7 @@ async def test_a_dropped_transaction_whose_nonce_is_gone_is_signed_anew(world: W
     assert isinstance(dropped, SettleUnknown)
     assert await world.chain.drop_transaction(str(dropped.tx_hash))
     await world.chain.set_automine(is_on=True)
-    await settled(local, world)
+    await world.act(RELAYER_KEY, "approve(address,uint256)", checksum(MULE), 1)
 
     again = await within(local.settle(payment))
 
@@ -254,9 +260,6 @@ async def test_every_pending_transaction_is_remembered_until_its_authorization_e
 
     assert told[:2] == told[2:]
     assert await world.nonce(RELAYER, "pending") == 2
-    world.clock.now += WINDOW_S + 1
-    local._remember(signed(), Signed("0x", "0x"))
-    assert len(local._sent) == 1
 
 
 # ---- reverted transactions -----------------------------------------------------------------------------------------
@@ -315,7 +318,8 @@ async def test_a_settlement_bids_above_the_base_fee_and_has_gas_to_spare(world: 
 
 
 async def test_a_transfer_that_needs_too_much_gas_is_not_sent(world: World, local: LocalFacilitator) -> None:
-    batch = b'[{"id":0,"result":"0x7a120"},{"id":1,"result":{"baseFeePerGas":"0x4c4b40"}}]'
+    ether = b'{"id":2,"result":"0xde0b6b3a7640000"}'
+    batch = b'[{"id":0,"result":"0x7a120"},{"id":1,"result":{"baseFeePerGas":"0x4c4b40"}},' + ether + b"]"
     world.node.plan("eth_estimateGas", answers(batch))
 
     answer = await within(local.settle(signed()))
@@ -386,4 +390,4 @@ async def test_a_refused_payment_is_never_sent(world: World, local: LocalFacilit
 
 async def test_a_key_that_is_none_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
-        await Relayer.open(world.rpc, b"short", BASE.usdc)
+        await Relayer.open(b"short", BASE.usdc, MemoryOutbox, world.clock.now_s)
