@@ -43,6 +43,11 @@ METHODS: dict[str, Callable[[StoreUnderTest], Awaitable[object]]] = {
     "strays.end": lambda s: s.strays.end("smsfast", STRAY, StrayEnd.LOST, "ok", ()),
     "catalogues.publish": lambda s: s.catalogues.publish({}),
     "catalogues.recent": lambda s: s.catalogues.recent(),
+    "assignments.assign": lambda s: s.assignments.assign(payment(), "cdp"),
+    "assignments.release": lambda s: s.assignments.release(payment(), "cdp"),
+    "outbox.turn": lambda s: s.outbox.turn().__aenter__(),
+    "outbox.read": lambda s: s.outbox.read(),
+    "outbox.write": lambda s: s.outbox.write({"next": "1"}),
 }
 
 
