@@ -28,6 +28,10 @@ MAX_AMOUNT = 2**256 - 1
 MAX_TIME_S = 2**53 // 1000
 """Unix seconds that stay exact as milliseconds in a double, which is what the store's scripts compute with."""
 
+_NULLABLE = ("resource", "extensions")
+"""Members of a v2 payment that both official SDKs (@x402/core, PyPI x402) read as missing when they are null: clients
+whose language writes every member send them so. Facilitators do not get the null, since not all of them take it."""
+
 _MAX_TIMEOUT_S = 2**31 - 1
 _NONCE_BYTES = 32
 
@@ -94,7 +98,8 @@ def _decode_v1(top: Fields) -> DecodedPayment:
     return DecodedPayment(V1, network, authorization, signature, canonical)
 
 
-def _decode_v2(top: Fields) -> DecodedPayment:
+def _decode_v2(received: Fields) -> DecodedPayment:
+    top = received.without_null(*_NULLABLE)
     chosen = top.object("accepted")
     network = _network(chosen, V2)
     accepted = Accepted(

@@ -57,6 +57,11 @@ class Fields:
         """Return an object, or an empty one where the member is missing. null is not the same as missing."""
         return self.object(name) if name in self.members else Fields({}, f"{self._path}.{name}")
 
+    def without_null(self, *names: str) -> Fields:
+        """Return the same object, and ``names`` missing where they are null."""
+        kept = {name: value for name, value in self.members.items() if value is not None or name not in names}
+        return Fields(kept, self._path)
+
     def integer(self, name: str, largest: int) -> int:
         """Return a JSON integer from 0 to ``largest``."""
         value = self.value(name)

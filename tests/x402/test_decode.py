@@ -231,6 +231,14 @@ def test_a_payment_in_both_shapes_is_read_by_its_version_alone() -> None:
     assert decode({**SIGNED[1], "accepted": "nonsense"}).accepted is None
 
 
+@pytest.mark.parametrize("name", ["resource", "extensions"])
+def test_an_optional_member_that_is_null_is_missing_for_us_and_for_the_facilitator(name: str) -> None:
+    made = copy.deepcopy(SIGNED[2])
+    without = {member: value for member, value in made.items() if member != name}
+
+    assert decode({**made, name: None}) == decode(without)
+
+
 def test_a_payment_id_is_read_in_version_2_only() -> None:
     extensions = {"payment-identifier": {"info": {"required": False, "id": "pay_0123456789abcdef"}}}
 
