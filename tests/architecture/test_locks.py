@@ -52,10 +52,12 @@ def test_everything_declared_is_locked() -> None:
 
 @pytest.mark.parametrize("lock", NPM_LOCKS, ids=lambda lock: lock.parent.name)
 def test_a_lock_of_npm_holds_versions_and_hashes_only(lock: Path) -> None:
-    packages = json.loads(lock.read_text(encoding="utf-8"))["packages"]
+    text = lock.read_text(encoding="utf-8")
+    packages = json.loads(text)["packages"]
     # What is linked is a folder of this repository; all else comes from a registry, under node_modules.
     installed = {name: package for name, package in packages.items() if name.startswith("node_modules/")}
     fetched = {name: package for name, package in installed.items() if not package.get("link")}
 
     assert fetched
+    assert "://" not in text
     assert [name for name, package in fetched.items() if "integrity" not in package or "resolved" in package] == []
