@@ -5,11 +5,9 @@ It must never mix blocks within one reading, and never take a missing log for a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from phoneagent.core.payment import Payment
-from phoneagent.core.ports import Dead, DeadReason, PayerReading, SettlementProof, Undecided
-from phoneagent.facilitators import abi
+from phoneagent.core.ports import Dead, DeadReason, Paid, PayerReading, SettlementProof, Undecided
+from phoneagent.facilitators import abi, reasons
 from phoneagent.facilitators.nodes import Nodes, NotHere
 from phoneagent.facilitators.proofs import ENDINGS, Log, ending_of, judge, parse_logs
 from phoneagent.facilitators.rpc import Call, NodeError, Rpc, as_bytes, as_int, as_object, as_word, understood
@@ -20,7 +18,12 @@ SIMULATION_GAS = 500_000
 may burn (x402.md §5, chain.md §4)."""
 
 LOG_CHUNK_BLOCKS = 1_000
-"""Widest eth_getLogs range that every RPC provider accepts (chain.md §5)."""
+"""Widest eth_getLogs range to begin with (chain.md §5). A node that takes less refuses, and is asked for less."""
+
+LEAST_CHUNK_BLOCKS = 5
+"""The narrowest range that a free plan of a public node allows; a node that refuses it too is away."""
+
+_NARROWER = 4
 
 REORG_MARGIN_BLOCKS = 64
 """How far before the claim's block the search begins: a reorganisation may have moved the payment there."""
@@ -36,14 +39,16 @@ class RpcChain:
         self._nodes = nodes
         self._behind = confirmations - 1
         self._chunk = log_chunk_blocks
+        self._narrow: dict[Rpc, int] = {}
+        """The widest range that a node is known to take, where that is not all we want."""
 
     async def read_payer(self, payment: Payment) -> PayerReading:
         return await self._nodes.attempt(lambda rpc: self._read_payer(rpc, payment))
 
-    async def find_settlement(self, payment: Payment, from_block: int) -> SettlementProof:
+    async def find_settlement(self, payment: Payment, from_block: int, hint: str | None = None) -> SettlementProof:
         """See the port. A node without the log of a used authorization is no proof: the others are asked too."""
         try:
-            return await self._nodes.attempt(lambda rpc: self._find_settlement(rpc, payment, from_block))
+            return await self._nodes.attempt(lambda rpc: self._find_settlement(rpc, payment, from_block, hint))
         except NotHere:
             return Undecided(is_used=True)
 
@@ -73,20 +78,25 @@ class RpcChain:
                 Call("eth_getCode", (auth.payer, hex(block))),
             ]
         )
+        refusal = refusal_in(simulated)
         return PayerReading(
             block=block,
             balance_atomic=as_word(balance),
             is_authorization_used=as_word(used) != 0,
             payer_has_code=as_bytes(code) != b"",
-            refusal=refusal_in(simulated),
+            refusal=refusal,
+            refusal_is_payers=refusal is not None and reasons.blames_payer(refusal),
         )
 
-    async def _find_settlement(self, rpc: Rpc, payment: Payment, from_block: int) -> SettlementProof:
+    async def _find_settlement(
+        self, rpc: Rpc, payment: Payment, from_block: int, hint: str | None
+    ) -> SettlementProof:
         newest = await _head(rpc)
         block = max(newest - self._behind, 0)
         is_used_now, is_used, time_s = await _nonce_state(rpc, payment, newest, block)
         if is_used:
-            return await self._proof_in_logs(rpc, payment, max(from_block - REORG_MARGIN_BLOCKS, 0), block)
+            hinted = None if hint is None else await _proof_in_receipt(rpc, payment, hint, block)
+            return hinted or await self._proof_in_logs(rpc, payment, max(from_block - REORG_MARGIN_BLOCKS, 0), block)
         if time_s > payment.authorization.valid_before:
             return Dead(DeadReason.EXPIRED, block)
         return Undecided(is_used_now)
@@ -103,15 +113,30 @@ class RpcChain:
         return proof
 
     async def _find_ending(self, rpc: Rpc, payment: Payment, first: int, last: int) -> Log | None:
-        auth = payment.authorization
-        topics = [list(ENDINGS), f"0x{abi.address_word(auth.payer)}", auth.nonce]
-        for start, end in _newest_first(first, last, self._chunk):
-            wanted = {"address": payment.token, "topics": topics, "fromBlock": hex(start), "toBlock": hex(end)}
-            logs = parse_logs(await rpc.read("eth_getLogs", wanted))
+        """Search from the newest block back, since what is looked for mostly happened a moment ago."""
+        width, end = self._narrow.get(rpc, self._chunk), last
+        while end >= first:
+            start = max(end - width + 1, first)
+            answer = await rpc.ask("eth_getLogs", _endings_between(payment, start, end))
+            if isinstance(answer, NodeError) and width > LEAST_CHUNK_BLOCKS:
+                width = max(width // _NARROWER, LEAST_CHUNK_BLOCKS)
+                continue
+            logs = parse_logs(understood(answer))
+            if width < self._chunk:
+                self._narrow[rpc] = width
             ending = ending_of(payment, (log for log in logs if start <= log.block <= end))
             if ending is not None:
                 return ending
+            end = start - 1
         return None
+
+
+async def _proof_in_receipt(rpc: Rpc, payment: Payment, tx_hash: str, last: int) -> Paid | Dead | None:
+    """Return what the transaction that we were told of proves, None when it is another one or not deep enough."""
+    receipt = await rpc.read("eth_getTransactionReceipt", tx_hash)
+    logs = parse_logs(as_object(receipt).get("logs")) if receipt is not None else []
+    ending = ending_of(payment, (log for log in logs if log.block <= last))
+    return None if ending is None else judge(payment, ending, logs)
 
 
 async def _head(rpc: Rpc) -> int:
@@ -144,7 +169,7 @@ def _call(token: str, data: str, block: int, *, gas: int | None = None) -> Call:
     return Call("eth_call", (request, hex(block)))
 
 
-def _newest_first(first: int, last: int, size: int) -> Iterator[tuple[int, int]]:
-    """Cut a range of blocks into inclusive chunks: what is looked for mostly happened a moment ago."""
-    for end in range(last, first - 1, -size):
-        yield max(end - size + 1, first), end
+def _endings_between(payment: Payment, start: int, end: int) -> dict[str, object]:
+    auth = payment.authorization
+    topics = [list(ENDINGS), f"0x{abi.address_word(auth.payer)}", auth.nonce]
+    return {"address": payment.token, "topics": topics, "fromBlock": hex(start), "toBlock": hex(end)}

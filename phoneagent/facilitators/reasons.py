@@ -105,3 +105,12 @@ doing, or the payee's: they must not be counted against the payer."""
 def of_revert(refusal: str) -> str:
     """Return the reason that says the same as a token's revert string."""
     return next((reason for text, reason in _REVERTS.items() if text in refusal), SIMULATION_FAILED)
+
+
+_BURNS_GAS = ("out of gas", "gas required exceeds allowance")
+"""How a node words a wallet contract that spends more on a signature than we allow."""
+
+
+def blames_payer(refusal: str) -> bool:
+    """Tell whether a simulated transfer's refusal is the payer's own doing. A word that we do not know is nobody's."""
+    return of_revert(refusal) in {INSUFFICIENT_FUNDS, INVALID_SIGNATURE} or refusal.startswith(_BURNS_GAS)

@@ -157,8 +157,12 @@ def _hex(value: object) -> str:
     return value[2:]
 
 
+_SPEAKING_STATUSES = frozenset({httpx.codes.OK, httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE})
+"""Statuses under which public nodes send JSON-RPC answers: some refuse a range of blocks with 400 or 413."""
+
+
 def _json(reply: Reply) -> object:
-    if reply.status != httpx.codes.OK:
+    if reply.status not in _SPEAKING_STATUSES:
         raise NoAnswer(f"status {reply.status}")
     return reply.json()
 

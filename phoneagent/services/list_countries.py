@@ -103,10 +103,11 @@ class ListCountries:
             return
         if work.rental.state is RentalState.CREATED:
             await work.write(await self._claims.verify(work, self._clock.now_ms()))
-        rental = work.rental
-        if rental.was_sent:
-            rental = await self._settle.reconcile(work)
-        if rental.is_final or self._clock.now_ms() >= rental.settle_until_ms:
+        if work.rental.was_sent:
+            standing = await self._settle.reconcile(work)
+            if standing is None or standing.is_used:
+                return
+        if self._clock.now_ms() >= work.rental.settle_until_ms:
             return
         said = await self._settle.send(work)
         if isinstance(said, SettleDeclined) and await self._is_unused(work.rental):

@@ -24,6 +24,12 @@ class MeddlingNode:
         self._plans: dict[str, deque[Trick]] = {}
         self._arrival = asyncio.Condition()
         self.requests: list[list[dict[str, Any]]] = []
+        self.refused: list[dict[str, Any]] = []
+        self._refusals: dict[str, Callable[[dict[str, Any]], str | None]] = {}
+
+    def refuse(self, method: str, why: Callable[[dict[str, Any]], str | None]) -> None:
+        """From now on the node refuses the calls of a method for which ``why`` has words."""
+        self._refusals[method] = why
 
     def plan(self, method: str, *tricks: Trick) -> None:
         self._plans.setdefault(method, deque()).extend(tricks)
@@ -37,15 +43,42 @@ class MeddlingNode:
         async with self._arrival:
             await self._arrival.wait_for(lambda: len(self.calls(method)) >= count)
 
+    def _refusal(self, calls: list[dict[str, Any]]) -> str | None:
+        for call in calls:
+            words = self._refusals.get(call["method"], _no_words)(call)
+            if words is not None:
+                self.refused.append(call)
+                return words
+        return None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await whole_body(receive)
         calls = as_list(json.loads(body))
         self.requests.append(calls)
         async with self._arrival:
             self._arrival.notify_all()
+        words = self._refusal(calls)
+        if words is not None:
+            await says(words)(self._app, scope, _replaying(body, receive), send)
+            return
         plans = [self._plans[call["method"]] for call in calls if self._plans.get(call["method"])]
         trick = plans[0].popleft() if plans else _honest
         await trick(self._app, scope, _replaying(body, receive), send)
+
+
+def _no_words(_call: dict[str, Any]) -> str | None:
+    return None
+
+
+def wider_than(blocks: int) -> Callable[[dict[str, Any]], str | None]:
+    """Words against a search for logs in more blocks than that, as public nodes have them."""
+
+    def why(call: dict[str, Any]) -> str | None:
+        asked = call["params"][0]
+        width = int(asked["toBlock"], 16) - int(asked["fromBlock"], 16) + 1
+        return f"eth_getLogs is limited to a {blocks} block range" if width > blocks else None
+
+    return why
 
 
 def says(message: str, code: int = -32000) -> Trick:

@@ -12,8 +12,8 @@ from phoneagent.core.errors import Unavailable
 from phoneagent.core.ports import Dead, DeadReason, Paid, PayerReading, Undecided
 from phoneagent.facilitators import Nodes, Rpc, RpcChain
 from phoneagent.x402 import BASE
-from tests.facilitators.meddling import Trick, answers, is_silent, results_in, says
-from tests.facilitators.payments import MULE, PAYER, PAYER_KEY, PRICE, WINDOW_S, forged, signed
+from tests.facilitators.meddling import Trick, answers, is_silent, results_in, says, wider_than
+from tests.facilitators.payments import MULE, OWNER_KEY, PAYER, PAYER_KEY, PRICE, WINDOW_S, forged, signed
 from tests.facilitators.serving import unused_url
 from tests.facilitators.world import TOKEN, World, checksum
 from tests.waiting import within
@@ -57,6 +57,7 @@ async def test_a_drained_balance_reads_as_the_tokens_refusal(world: World) -> No
     reading = await within(world.witness().read_payer(signed()))
 
     assert (reading.balance_atomic, reading.refusal) == (0, "ERC20: transfer amount exceeds balance")
+    assert reading.blames_payer(PRICE)
 
 
 async def test_a_forged_signature_reads_as_refused(world: World) -> None:
@@ -64,6 +65,19 @@ async def test_a_forged_signature_reads_as_refused(world: World) -> None:
 
     assert reading.refusal is not None
     assert "invalid signature" in reading.refusal
+    assert reading.refusal_is_payers
+
+
+async def test_a_paused_token_and_a_used_authorization_blame_nobody(world: World) -> None:
+    used = signed()
+    await world.submit(used)
+    assert not (await within(world.witness().read_payer(used))).blames_payer(PRICE)
+    await world.act(OWNER_KEY, "pause()")
+
+    reading = await within(world.witness().read_payer(signed()))
+
+    assert reading.refusal == "Pausable: paused"
+    assert not reading.blames_payer(PRICE)
 
 
 async def test_an_account_that_took_code_is_judged_by_its_code(world: World) -> None:
@@ -241,6 +255,74 @@ async def test_a_payment_that_a_reorganisation_moved_before_the_claim_is_found(w
     await world.blocks(3)
 
     assert await within(world.witness().find_settlement(payment, block + 3)) == Paid(tx_hash, block)
+
+
+@pytest.mark.parametrize("widest", [5, 100, 999])
+async def test_a_node_that_takes_only_narrow_ranges_is_asked_for_narrower_ones(world: World, widest: int) -> None:
+    payment = signed()
+    tx_hash = await world.submit(payment)
+    block = await world.head()
+    await world.blocks(12)
+    world.node.refuse("eth_getLogs", wider_than(widest))
+    witness = world.witness()
+
+    assert await within(witness.find_settlement(payment, block)) == Paid(tx_hash, block)
+    refused = len(world.node.refused)
+    assert await within(witness.find_settlement(payment, block)) == Paid(tx_hash, block)
+    assert len(world.node.refused) == refused, "what the node takes is remembered"
+
+
+@pytest.mark.parametrize("status", [200, 400, 413])
+async def test_a_node_may_refuse_a_range_with_any_status_that_carries_its_words(world: World, status: int) -> None:
+    payment = signed()
+    tx_hash = await world.submit(payment)
+    refusal = {"jsonrpc": "2.0", "id": 0, "error": {"code": -32600, "message": "up to a 10 block range"}}
+    world.node.plan("eth_getLogs", answers(json.dumps(refusal).encode(), status))
+
+    assert await within(world.witness().find_settlement(payment, 0)) == Paid(tx_hash, await world.head())
+
+
+async def test_a_node_that_refuses_every_range_is_an_outage(world: World) -> None:
+    payment = signed()
+    await world.submit(payment)
+    world.node.plan("eth_getLogs", *[says("no logs today")] * 20)
+
+    with pytest.raises(Unavailable):
+        await within(world.witness().find_settlement(payment, 0))
+    assert len(world.node.calls("eth_getLogs")) < 8
+
+
+async def test_a_transaction_we_were_told_of_proves_without_any_search(world: World) -> None:
+    payment = signed()
+    tx_hash = await world.submit(payment)
+
+    proof = await within(world.witness().find_settlement(payment, 0, tx_hash))
+
+    assert proof == Paid(tx_hash, await world.head())
+    assert world.node.calls("eth_getLogs") == []
+
+
+async def test_a_transaction_we_were_told_of_counts_only_at_the_configured_depth(world: World) -> None:
+    payment = signed()
+    tx_hash = await world.submit(payment)
+    block = await world.head()
+    witness = world.witness(confirmations=3)
+
+    assert await within(witness.find_settlement(payment, 0, tx_hash)) == Undecided(is_used=True)
+    await world.blocks(2)
+    assert await within(witness.find_settlement(payment, 0, tx_hash)) == Paid(tx_hash, block)
+
+
+@pytest.mark.parametrize("told", ["another payment's", "nobody's"])
+async def test_a_wrong_transaction_that_we_were_told_of_is_not_believed(world: World, told: str) -> None:
+    payment = signed()
+    tx_hash = await world.submit(payment)
+    other = await world.submit(signed()) if told == "another payment's" else "0x" + "ab" * 32
+
+    proof = await within(world.witness().find_settlement(payment, 0, other))
+
+    assert isinstance(proof, Paid)
+    assert proof.tx_hash == tx_hash
 
 
 # ---- find_settlement: a node that contradicts itself -----------------------------------------------------------------

@@ -106,6 +106,7 @@ class ScriptedChain(FakeChain):
     finds: SettlementProof | None = None
     before_read: Callable[[], Awaitable[None]] | None = None
     after_read: Callable[[], Awaitable[None]] | None = None
+    hints: list[str | None] = field(default_factory=list)
 
     async def read_payer(self, payment: Payment) -> PayerReading:
         if self.before_read is not None:
@@ -115,8 +116,9 @@ class ScriptedChain(FakeChain):
             await self.after_read()
         return reading
 
-    async def find_settlement(self, payment: Payment, from_block: int) -> SettlementProof:
-        found = await super().find_settlement(payment, from_block)
+    async def find_settlement(self, payment: Payment, from_block: int, hint: str | None = None) -> SettlementProof:
+        self.hints.append(hint)
+        found = await super().find_settlement(payment, from_block, hint)
         return self.finds or found
 
 

@@ -32,6 +32,11 @@ SILENT = SettleUnknown("no answer")
 PENDING = SettleUnknown("pending", TX)
 ANSWERS = {"claimed": CLAIMED, "poor": POOR, "busy": BUSY, "silent": SILENT, "pending": PENDING}
 
+REFUSALS = {
+    "a wallet that refuses": "FiatTokenV2: invalid signature",
+    "paused": "Pausable: paused",
+}
+
 USED = Undecided(is_used=True)
 UNUSED = Undecided(is_used=False)
 
@@ -52,10 +57,17 @@ class Case:
 
     async def settle_when_due(self) -> Rental:
         """Let time pass until the next try, and run it."""
+        self.world.clock.pass_by(await self.due_in_ms() / 1000)
+        return await self.settle()
+
+    async def due_in_ms(self) -> int:
+        """How long until the next try."""
         due_in_ms = await self.world.due_in_ms(Job.SETTLE)
         assert due_in_ms is not None
-        self.world.clock.pass_by(due_in_ms / 1000)
-        return await self.settle()
+        return due_in_ms
+
+    async def payer(self) -> str:
+        return (await self.world.payment_of(self.rented)).authorization.payer
 
     async def record(self) -> Rental:
         return await self.world.record(self.rented.id)
@@ -112,7 +124,7 @@ async def test_proof_that_it_can_never_be_paid_releases_and_blocks_whatever_the_
     [
         (CLAIMED, ("waiting for proof", TX, 0)),
         (SettleClaimed(None), ("waiting for proof", None, 0)),
-        (POOR, ("insufficient_funds", None, 1)),
+        (POOR, ("insufficient_funds", None, 0)),
         (BUSY, ("busy", None, 0)),
         (SILENT, ("no answer", None, 0)),
         (PENDING, ("pending", TX, 0)),
@@ -193,26 +205,34 @@ async def test_a_call_is_still_sent_a_millisecond_before_the_end(case: Case) -> 
     assert len(case.facilitator.settled) == 2
 
 
+@pytest.mark.parametrize("said", [POOR, BUSY, SILENT, PENDING], ids=["poor", "busy", "silent", "pending"])
 @pytest.mark.parametrize(
-    ("answers", "is_blocked"),
+    ("tries", "is_blocked"),
     [
-        ([POOR], True),
-        ([POOR, POOR, POOR], True),
-        ([POOR, BUSY], False),
-        ([SILENT, POOR], False),
-        ([SILENT], False),
-        ([CLAIMED], False),
+        (["empty"], True),
+        (["empty", "empty", "empty"], True),
+        (["a wallet that refuses"], True),
+        (["empty", "a wallet that refuses"], True),
+        (["empty", "covered"], False),
+        (["covered", "empty"], False),
+        (["covered"], False),
+        (["paused"], False),
+        (["no chain"], False),
+        (["empty", "no chain"], False),
     ],
-    ids=["poor once", "always poor", "then busy", "first silent", "silent", "claimed"],
+    ids=lambda value: ", then ".join(value) if isinstance(value, list) else None,
 )
-async def test_an_authorization_that_ran_out_is_the_payers_fault_only_if_every_try_was(
-    case: Case, answers: list[SettleAnswer], *, is_blocked: bool
+async def test_an_authorization_that_ran_out_is_the_payers_fault_only_if_the_chain_showed_it_at_every_try(
+    case: Case, tries: list[str], said: SettleAnswer, *, is_blocked: bool
 ) -> None:
-    case.facilitator.says = answers[0]
-    await case.settle()
-    for said in answers[1:]:
-        case.facilitator.says = said
-        await case.settle_when_due()
+    case.facilitator.says = said
+    for number, state in enumerate(tries):
+        case.chain.balances[await case.payer()] = 0 if state == "empty" else 50_000_000
+        case.chain.refusal = REFUSALS.get(state)
+        case.chain.is_down = state == "no chain"
+        await (case.settle() if number == 0 else case.settle_when_due())
+    case.chain.is_down, case.chain.refusal = False, None
+    case.chain.balances[await case.payer()] = 50_000_000
     case.world.clock.pass_by(1801)
     record = await case.settle()
     assert (record.state, _hold(record).reason) == (RentalState.RELEASED, "authorization_expired")
@@ -220,13 +240,68 @@ async def test_an_authorization_that_ran_out_is_the_payers_fault_only_if_every_t
     assert await case.may_rent() is not is_blocked
 
 
+async def test_a_word_of_a_facilitator_alone_blocks_nobody(case: Case) -> None:
+    """A rich payer of whom a broken facilitator says that it is poor."""
+    case.facilitator.says = POOR
+    await case.settle()
+    case.world.clock.pass_by(1801)
+    assert (await case.settle()).state is RentalState.RELEASED
+    assert await case.may_rent()
+
+
 async def test_a_try_that_nobody_finished_is_never_held_against_the_payer(case: Case) -> None:
+    case.chain.balances[await case.payer()] = 0
     await _die_while_settling(case, says=POOR)
     case.facilitator.says = POOR
     await case.settle_when_due()
+    case.chain.balances[await case.payer()] = 50_000_000
     case.world.clock.pass_by(1801)
     await case.settle()
     assert await case.may_rent()
+
+
+async def test_an_authorization_that_is_used_is_not_sent_again_while_its_proof_is_not_deep_enough(case: Case) -> None:
+    case.facilitator.says, case.chain.finds = CLAIMED, USED
+    await case.settle()
+    await case.settle_when_due()
+    record = await case.settle_when_due()
+    assert (_hold(record).state, _hold(record).reason) == (HoldState.UNKNOWN, "waiting for confirmations")
+    assert len(case.facilitator.settled) == 1
+    case.chain.finds = UNUSED  # a reorganisation has taken the transaction back
+    await case.settle_when_due()
+    assert len(case.facilitator.settled) == 2
+    case.chain.finds = Paid(TX, 1234)
+    assert (await case.settle_when_due()).state is RentalState.SETTLED
+
+
+async def test_a_transaction_that_the_facilitator_named_is_looked_at_first(case: Case) -> None:
+    case.facilitator.says, case.chain.finds = PENDING, USED
+    await case.settle()
+    await case.settle_when_due()
+    assert case.chain.hints == [TX, TX]
+
+
+async def test_confirmations_are_looked_for_every_second_at_first_and_ever_more_seldom(case: Case) -> None:
+    case.facilitator.says, case.chain.finds = CLAIMED, USED
+    await case.settle()
+    pauses = []
+    for _ in range(24):
+        pauses.append(await case.due_in_ms())
+        await case.settle_when_due()
+    assert pauses[:8] == [1_000] * 8
+    assert pauses == sorted(pauses)
+    assert pauses[-1] > 5_000
+
+
+async def test_the_last_try_is_made_shortly_before_the_end_however_long_the_pauses_are(case: Case) -> None:
+    case.chain.balances[await case.payer()] = 0
+    record = await case.settle()
+    tries = []
+    while case.world.clock.now_ms() < record.settle_until_ms:
+        tries.append(record.settle_until_ms - case.world.clock.now_ms())
+        record = await case.settle_when_due()
+    assert tries[-1] == 2_000
+    assert len(case.facilitator.settled) == len(tries)
 
 
 async def test_a_payer_who_tops_up_in_time_gets_its_sms(case: Case) -> None:

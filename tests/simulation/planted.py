@@ -11,7 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 from phoneagent.core import transitions
-from phoneagent.core.ports import Purchase, PurchaseAnswer, PurchaseUnknown, SettleAnswer, SettleUnknown
+from phoneagent.core.ports import Purchase, PurchaseAnswer, PurchaseUnknown, SettleAnswer, SettleUnknown, Undecided
 from phoneagent.core.rental import Message, MessageState, Rental
 from phoneagent.services.settle import Settle
 from phoneagent.services.work import Work
@@ -45,12 +45,12 @@ def timeout_is_failure() -> Iterator[None]:
     """A settle call without an answer counts as refused: the rental ends and the client may sign anew."""
     leave_open = Settle._leave_open
 
-    async def give_up(self: Settle, work: Work, said: SettleAnswer) -> None:
-        if isinstance(said, SettleUnknown) and said.reason != "waiting for proof":
+    async def give_up(self: Settle, work: Work, proof: Undecided, said: SettleAnswer) -> None:
+        if isinstance(said, SettleUnknown):
             change = transitions.rejected(work.rental, said.reason, 0, self._clock.now_ms(), payer_is_to_blame=False)
             await work.write(change)
             return
-        await leave_open(self, work, said)
+        await leave_open(self, work, proof, said)
 
     with patch.object(Settle, "_leave_open", give_up):
         yield

@@ -77,7 +77,12 @@ class GatedChain:
             "read_payer", lambda: self._chain.read_payer(payment, self._behind()), _away("chain_unavailable")
         )
 
-    async def find_settlement(self, payment: Payment, from_block: int) -> SettlementProof:
+    async def find_settlement(
+        self,
+        payment: Payment,
+        from_block: int,
+        hint: str | None = None,  # noqa: ARG002  there are no logs to search here
+    ) -> SettlementProof:
         if from_block > self._chain.head:
             raise ValueError("a claim from the future")
         return await self._gate.port(

@@ -103,9 +103,15 @@ class FakeChain:
             is_authorization_used=payment.claim_key in self.fates,
             payer_has_code=payer in self.contract_wallets,
             refusal=self.refusal,
+            refusal_is_payers="invalid signature" in (self.refusal or ""),
         )
 
-    async def find_settlement(self, payment: Payment, from_block: int) -> SettlementProof:
+    async def find_settlement(
+        self,
+        payment: Payment,
+        from_block: int,
+        hint: str | None = None,  # noqa: ARG002  there are no logs to search here
+    ) -> SettlementProof:
         self._check()
         assert from_block <= self.block
         fate = self.fates.get(payment.claim_key)

@@ -13,13 +13,23 @@ from phoneagent.core.payment import Payment
 
 @dataclass(frozen=True, slots=True)
 class PayerReading:
-    """What one pinned block says about a payment. ``refusal`` is the token's own word on the simulated transfer."""
+    """What one pinned block says about a payment. ``refusal`` is the token's own word on the simulated transfer.
+
+    ``refusal_is_payers``: that word names the payer's balance or wallet, not a pause, a blacklist or the time.
+    ``payer_has_code``: the token judges the signature by the payer's code, which stands there or, where the operator
+    allows its factory, is put there by the very call that was simulated.
+    """
 
     block: int
     balance_atomic: int
     is_authorization_used: bool
     payer_has_code: bool
     refusal: str | None
+    refusal_is_payers: bool = False
+
+    def blames_payer(self, amount_atomic: int) -> bool:
+        """Tell whether this payment would fail now by the payer's own doing."""
+        return not self.is_authorization_used and (self.balance_atomic < amount_atomic or self.refusal_is_payers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +72,11 @@ class Chain(Protocol):
     async def read_payer(self, payment: Payment) -> PayerReading:
         """Read balance, authorizationState and the simulated transfer, all pinned to one block."""
 
-    async def find_settlement(self, payment: Payment, from_block: int) -> SettlementProof:
-        """Look for proof that the payment was settled or never can be, at the configured depth."""
+    async def find_settlement(self, payment: Payment, from_block: int, hint: str | None = None) -> SettlementProof:
+        """Look for proof that the payment was settled or never can be, at the configured depth.
+
+        ``hint`` is the hash of a transaction that is said to have paid: looked at first, and never believed.
+        """
 
 
 @dataclass(frozen=True, slots=True)
