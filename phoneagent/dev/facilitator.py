@@ -50,8 +50,14 @@ BODY_MOST_BYTES = 64 * 1024
 FAULT_REASON = "kyt_risk_detected"
 """What the fault ``reject`` says: a real reason (x402.md §2.1) that is not held against the payer."""
 
-_VERIFY_FAULTS = frozenset({"timeout", "drop_reply", "5xx", "reject"})
-_SETTLE_FAULTS = _VERIFY_FAULTS | {"pending"}
+UNKNOWN_HASH = "0x" + "ab" * 32
+"""The transaction that the fault ``false_success`` invents."""
+
+_VERIFY_FAULTS = frozenset({"timeout", "drop_reply", "5xx", "reject", "reject_400"})
+_SETTLES_FIRST = frozenset({"drop_reply", "pending", "success_missing", "duplicate", "slow"})
+"""Faults of settle that do move the money, and then say something else, or nothing, or say it late."""
+
+_SETTLE_FAULTS = _VERIFY_FAULTS | _SETTLES_FIRST | {"false_success"}
 
 _BAD_REQUEST = 400
 _PENDING_STATUS = 500
@@ -108,15 +114,15 @@ class _Shell:
     async def verify(self, request: Request) -> Response:
         fault = await self._fault("verify")
         if fault is not None and fault.kind != "drop_reply":
-            return await self._act_out(fault, request, _invalid(FAULT_REASON, None), self.refusal_status)
+            return await self._act_out(fault, request, _invalid(FAULT_REASON, None))
         response = await self._verdict(request)
         return response if fault is None else await stay_silent(request)
 
     async def settle(self, request: Request) -> Response:
         fault = await self._fault("settle")
-        if fault is not None and fault.kind not in {"drop_reply", "pending"}:
-            return await self._act_out(fault, request, _failed(FAULT_REASON, None), self.refusal_status)
-        response = await self._settlement(request, hides_success=fault is not None and fault.kind == "pending")
+        if fault is not None and fault.kind not in _SETTLES_FIRST:
+            return await self._act_out(fault, request, _failed(FAULT_REASON, None))
+        response = await self._settlement(request, fault.kind if fault is not None else "")
         return await stay_silent(request) if fault is not None and fault.kind == "drop_reply" else response
 
     async def supported(self, _request: Request) -> Response:
@@ -136,7 +142,7 @@ class _Shell:
         except Unavailable as exc:
             return JSONResponse({"errorType": "service_unavailable", "errorMessage": exc.detail}, 503)
 
-    async def _settlement(self, request: Request, *, hides_success: bool) -> Response:
+    async def _settlement(self, request: Request, fault_kind: str) -> Response:
         try:
             order = self._order(await _body(request))
             answer = await self.facilitator.settle(order.payment)
@@ -144,9 +150,8 @@ class _Shell:
             return JSONResponse(_failed(str(exc), None), self.refusal_status)
         except _BadRequestError as exc:
             return _bad_request(exc)
-        if hides_success and isinstance(answer, SettleClaimed):
-            answer = SettleUnknown(reasons.PENDING, answer.tx_hash)
-        return self._settle_response(answer, order)
+        distorted = _distorted(answer, order, fault_kind) if isinstance(answer, SettleClaimed) else None
+        return self._settle_response(answer, order) if distorted is None else distorted
 
     def _verify_response(self, answer: VerifyAnswer, order: _Order) -> Response:
         match answer:
@@ -198,14 +203,31 @@ class _Shell:
             await asyncio.sleep(fault.delay_s)
         return fault
 
-    async def _act_out(self, fault: Fault, request: Request, refusal: dict[str, Any], status: int) -> Response:
+    async def _act_out(self, fault: Fault, request: Request, refusal: dict[str, Any]) -> Response:
         match fault.kind:
             case "timeout":
                 return await stay_silent(request)
             case "reject":
-                return JSONResponse(refusal, status)
+                return JSONResponse(refusal, self.refusal_status)
+            case "reject_400":
+                return JSONResponse(refusal, _BAD_REQUEST)
+            case "false_success":
+                return JSONResponse({"success": True, "transaction": UNKNOWN_HASH, "network": "", "payer": ""})
             case _:
                 return PlainTextResponse("bad gateway", 502)
+
+
+def _distorted(answer: SettleClaimed, order: _Order, fault_kind: str) -> Response | None:
+    """Return what a fault makes of a settlement that went well, None when it lets it be."""
+    match fault_kind:
+        case "pending":
+            return JSONResponse(_failed(reasons.PENDING, order) | {"transaction": answer.tx_hash}, _PENDING_STATUS)
+        case "duplicate":
+            return JSONResponse(_failed("duplicate_settlement", order))
+        case "success_missing":
+            return JSONResponse({"transaction": answer.tx_hash, "network": order.network})
+        case _:
+            return None
 
 
 def _decoded(payload: dict[str, Any]) -> DecodedPayment:

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.crashes.enumeration import MOST_OF_A_STEP, crash_points, forgotten, opening
+from tests.crashes.faults import table
 from tests.crashes.journeys import AN_SMS, JOURNEYS, Journey, play
 from tests.crashes.switch import CrashPoint
 from tests.crashes.world import World, infra
@@ -66,12 +67,35 @@ async def run(told: dict[str, object], names: list[str], home: Path) -> bool:
     return not whole and not left_out and not tally.counts["broken"]
 
 
+async def run_faults(told: dict[str, object], home: Path) -> bool:
+    """Play every cell of the table of facilitator faults; return whether all promises held."""
+    counts: Counter[str] = Counter()
+    async with World.open(told, home) as world:
+        await world.warm_up()
+        for cell in table():
+            journey, began = cell.journey(), time.monotonic()
+            outcome = await play(world, journey)
+            counts["cells"] += 1
+            counts["without their death"] += outcome.fates_met != len(journey.plan.points)
+            counts["broken"] += bool(outcome.faults)
+            say(f"{cell}: {time.monotonic() - began:.1f} s")
+            for fault in outcome.faults:
+                say(f"  BROKEN {fault.promise} {fault.rental_id} {fault.detail}")
+        whole = await world.whole()
+    for fault in whole:
+        say(f"  BROKEN in the end: {fault.promise} {fault.rental_id} {fault.detail}")
+    say(f"{dict(counts)}")
+    return not whole and not counts["broken"] and not counts["without their death"]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Kill the service at every step of every journey, and judge the end.")
     parser.add_argument("journeys", nargs="*", help=f"which: {', '.join(JOURNEYS)} (default: all)")
-    names = parser.parse_args().journeys
+    parser.add_argument("--faults", action="store_true", help="instead: every facilitator fault, times every death")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="phoneagent-crashes-") as home, infra() as told:
-        return 0 if asyncio.run(run(told, names, Path(home))) else 1
+        playing = run_faults(told, Path(home)) if options.faults else run(told, options.journeys, Path(home))
+        return 0 if asyncio.run(playing) else 1
 
 
 if __name__ == "__main__":

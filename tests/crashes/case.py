@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,11 +128,15 @@ class Case:
                 break
         return None
 
-    async def wait_for_sms(self, rental: dict[str, Any]) -> list[dict[str, Any]]:
-        """Poll until an SMS is shown or the rental has ended without one."""
+    async def wait_for_sms(
+        self, rental: dict[str, Any], meanwhile: Callable[[], Awaitable[None]] | None = None
+    ) -> list[dict[str, Any]]:
+        """Poll until an SMS is shown or the rental has ended without one; do something else between two polls."""
         path, token = f"/sms/{rental['rental_id']}", rental["token"]
         async with asyncio.timeout(STORY_WITHIN_S):
             while True:
+                if meanwhile is not None:
+                    await meanwhile()
                 is_over = (await self.status(rental))["status"] in {"settled", "expired", "released"}
                 answer = await self.ask("GET", path, params={"token": token, "wait": 0})
                 assert answer.status_code == 200, answer.text

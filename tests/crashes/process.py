@@ -16,6 +16,7 @@ import uvloop
 from phoneagent import logs
 from phoneagent.bootstrap import crew, open_engine, stop_on_signals, web_app
 from phoneagent.bootstrap.process import bind, serve
+from phoneagent.facilitators import HttpFacilitator
 from phoneagent.services import replay, work
 from phoneagent.settings import read_settings
 from phoneagent.store import rentals
@@ -25,6 +26,7 @@ from tests.crashes.watch import WatchedReplies, watch
 LEASE_MS = 500
 RENEW_EVERY_S = LEASE_MS / 4_000
 REREAD_S = 0.2
+SETTLE_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,15 @@ def _shorten(orders: Orders) -> None:
     vars(rentals)["ABANDON_AFTER_MS"] = orders.abandon_after_ms  # imported there, and read there
     work.RENEW_EVERY_S = orders.lease_ms / 4_000
     replay.REREAD_S = REREAD_S
+    _settle_defaults()["settle_timeout_s"] = SETTLE_TIMEOUT_S
+
+
+def _settle_defaults() -> dict[str, object]:
+    """The keyword defaults of the facilitator's client, the settle timeout among them."""
+    defaults: dict[str, object] | None = HttpFacilitator.__init__.__kwdefaults__
+    assert defaults is not None
+    assert "settle_timeout_s" in defaults
+    return defaults
 
 
 async def _run(orders: Orders, switch: Switch) -> None:

@@ -41,8 +41,8 @@ class Shell:
         body = json.loads(request_body(payment)) | changed
         return await within(self.http.post(f"{self.url}/{verb}", json=body))
 
-    async def arm(self, action: str, kind: str) -> None:
-        order = {"action": action, "kind": kind, "times": 1}
+    async def arm(self, action: str, kind: str, delay_s: float = 0.0) -> None:
+        order = {"action": action, "kind": kind, "times": 1, "delay_s": delay_s}
         (await within(self.http.post(f"{self.url}/_sim/fault", json=order))).raise_for_status()
 
     async def state(self) -> dict[str, Any]:
@@ -264,6 +264,40 @@ async def test_reject_is_a_refusal_that_blames_nobody_and_moves_no_money(shell: 
 
     assert answer == SettleDeclined("kyt_risk_detected", payer_at_fault=False)
     assert await shell.world.balance(SHOP) == 0
+
+
+async def test_reject_can_come_with_status_400(shell: Shell) -> None:
+    await shell.arm("settle", "reject_400")
+    await shell.arm("verify", "reject_400")
+
+    assert await within(shell.client.settle(signed())) == SettleDeclined("kyt_risk_detected", payer_at_fault=False)
+    assert await within(shell.client.verify(signed())) == VerifyRefused("kyt_risk_detected")
+    assert await shell.world.balance(SHOP) == 0
+
+
+async def test_a_false_success_names_a_transaction_that_is_none_and_moves_no_money(shell: Shell) -> None:
+    await shell.arm("settle", "false_success")
+
+    assert await within(shell.client.settle(signed())) == SettleClaimed("0x" + "ab" * 32)
+    assert await shell.world.balance(SHOP) == 0
+
+
+@pytest.mark.parametrize("kind", ["success_missing", "duplicate"])
+async def test_a_settlement_that_is_not_called_one_is_unknown_and_the_money_has_moved(shell: Shell, kind: str) -> None:
+    await shell.arm("settle", kind)
+
+    answer = await within(shell.client.settle(signed()))
+
+    assert isinstance(answer, SettleUnknown)
+    assert (answer.tx_hash is not None) == (kind == "success_missing")
+    assert await shell.world.balance(SHOP) == PRICE
+
+
+async def test_a_slow_settlement_is_an_honest_one(shell: Shell) -> None:
+    await shell.arm("settle", "slow", delay_s=0.01)
+
+    assert isinstance(await within(shell.client.settle(signed())), SettleClaimed)
+    assert await shell.world.balance(SHOP) == PRICE
 
 
 async def test_a_fault_on_any_action_strikes_whichever_comes_first(shell: Shell) -> None:

@@ -147,6 +147,11 @@ class Outside:
         answer = await self.http.post(f"{self.told['facilitator_url']}/_sim/fault", json=order)
         answer.raise_for_status()
 
+    async def facilitator_faults(self) -> list[dict[str, Any]]:
+        """What the facilitator has not yet done of what was asked for."""
+        answer = await self.http.get(f"{self.told['facilitator_url']}/_sim/state")
+        return answer.json()["faults"]  # type: ignore[no-any-return]  # JSON of a stranger
+
     async def new_wallet(self, usdc_atomic: int) -> Wallet:
         """Return a fresh wallet that the announced one has given some USDC, by an ordinary transaction."""
         wallet = Wallet("0x" + secrets.token_hex(32))
