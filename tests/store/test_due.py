@@ -10,7 +10,7 @@ from phoneagent.core.ports import Due
 from phoneagent.core.rental import Job, Rental
 from phoneagent.store import keys
 from phoneagent.store.rentals import LEASE_MS
-from tests.core.stories import NOW, SETTLE_UNTIL, draft
+from tests.core.stories import NOW, SETTLE_UNTIL, draft, payment
 from tests.store.paths import TO_ACTIVE
 from tests.store.store_under_test import StoreUnderTest
 
@@ -59,6 +59,37 @@ async def test_the_oldest_work_comes_first_and_no_more_than_wanted(store: StoreU
     assert ids(await store.rentals.lease_due(Job.POLL, 2)) == [early.id, middle.id]
     assert ids(await store.rentals.lease_due(Job.POLL, 2)) == [late.id]
     assert (await store.rentals.lease_due(Job.POLL, 2)).leased == []
+
+
+def _ending(number: int, valid_before: int) -> Rental:
+    money = payment(nonce=number)
+    return draft(number, pays=replace(money, authorization=replace(money.authorization, valid_before=valid_before)))
+
+
+async def test_of_due_settlements_the_one_that_ends_first_goes_first_however_long_the_others_wait(
+    store: StoreUnderTest,
+) -> None:
+    ends = {1: 900, 2: 300, 3: 600, 4: 1_200}
+    made = {}
+    for number, left_s in ends.items():
+        leased = await store.claimed(_ending(number, NOW // 1000 + left_s))
+        await store.rentals.drop(leased.lease)
+        await store.redis.zadd(keys.due("s00", Job.SETTLE), {leased.lease.rental_id: NOW - 1_000 + number})
+        made[number] = leased.lease.rental_id
+
+    assert ids(await store.rentals.lease_due(Job.SETTLE, 1)) == [made[2]]
+    assert ids(await store.rentals.lease_due(Job.SETTLE, 2)) == [made[3], made[1]]
+    assert ids(await store.rentals.lease_due(Job.SETTLE, 2)) == [made[4]]
+
+
+async def test_a_settlement_that_is_not_due_yet_does_not_go_before_one_that_is(store: StoreUnderTest) -> None:
+    due = await store.claimed(_ending(1, NOW // 1000 + 900))
+    later = await store.claimed(_ending(2, NOW // 1000 + 300))
+    for leased, at_ms in ((due, NOW), (later, NOW + 1)):
+        await store.rentals.drop(leased.lease)
+        await store.redis.zadd(keys.due("s00", Job.SETTLE), {leased.lease.rental_id: at_ms})
+
+    assert ids(await store.rentals.lease_due(Job.SETTLE, 1)) == [due.lease.rental_id]
 
 
 async def test_leased_work_is_passed_over_and_comes_back_soon_after_it_is_free(store: StoreUnderTest) -> None:

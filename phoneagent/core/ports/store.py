@@ -157,6 +157,7 @@ class Rentals(Protocol):
     async def lease_due(self, job: Job, most: int) -> Due:
         """Take up to ``most`` rentals whose ``job`` is due, oldest first, each under a fresh lease; with 0 only look.
 
+        Of due settlements those go first whose authorization ends first: the others can still be made later.
         A rental with an earlier kind of job overdue, or under somebody's lease, is passed over for now.
         """
 
