@@ -186,6 +186,23 @@ class Settings(BaseSettings):
     max_open_holds: int = Field(5, ge=1, description="Open rentals and inline payments of one payer.")
     max_open_atomic: int = Field(10_000_000, ge=1, description="Sum of one payer's open payments.")
     max_claims_per_hour: int = Field(60, ge=1, description="Rentals and list purchases of one payer in an hour.")
+    max_open_holds_per_address: int = Field(
+        50, ge=1, description="Open rentals and inline payments asked for from one address."
+    )
+    max_open_atomic_per_address: int = Field(
+        100_000_000, ge=1, description="Sum of the open payments from one address."
+    )
+    max_claims_per_hour_per_address: int = Field(
+        600, ge=1, description="Rentals and list purchases from one address in an hour."
+    )
+    silent_cooldown_s: int = Field(
+        600, ge=0, description="How long a payer or address whose recent rentals stayed silent may not rent; 0: never."
+    )
+    silent_percent: int = Field(
+        90, ge=1, le=100, description="Share of silent rentals, of the last 20, that cools down."
+    )
+    silent_rentals: int = Field(8, ge=1, le=20, description="Ended rentals of a payer before its share counts.")
+    silent_rentals_per_address: int = Field(20, ge=1, le=20, description="Ended rentals of an address, likewise.")
 
     requests_per_s: float = Field(
         20.0, gt=0, description="Requests a second of one address that read or write the store, payments included."

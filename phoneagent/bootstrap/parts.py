@@ -11,11 +11,11 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from phoneagent.bootstrap.engine import Engine, max_costs
-from phoneagent.core.ports import Caps
+from phoneagent.core.ports import Caps, Silence
 from phoneagent.core.rental import Job
 from phoneagent.paywall import Till, TillTerms
 from phoneagent.services.cancel import Cancel
-from phoneagent.services.claim import Claims
+from phoneagent.services.claim import Claims, ClaimTerms
 from phoneagent.services.close import Close
 from phoneagent.services.expire import Abandon, Expire, Retain
 from phoneagent.services.give_back import GiveBack
@@ -26,6 +26,7 @@ from phoneagent.services.refresh import Refresh
 from phoneagent.services.rent import Rent, RentTerms
 from phoneagent.services.replay import Replay
 from phoneagent.services.settle import Settle
+from phoneagent.settings import Settings
 from phoneagent.web import Admission, Callers, Discovery, Doors, create_app, openapi_document
 from phoneagent.web.health import Health
 from phoneagent.web.storefront import Storefront
@@ -112,8 +113,28 @@ def _admission(engine: Engine) -> Admission:
 
 def _claims(engine: Engine) -> Claims:
     settings = engine.settings
-    caps = Caps(settings.max_open_holds, settings.max_open_atomic, settings.max_claims_per_hour)
-    return Claims(engine.rentals, engine.chain, engine.facilitator, engine.ids, caps)
+    return Claims(engine.rentals, engine.chain, engine.facilitator, engine.ids, _claim_terms(settings))
+
+
+def _claim_terms(settings: Settings) -> ClaimTerms:
+    payer = Caps(
+        settings.max_open_holds,
+        settings.max_open_atomic,
+        settings.max_claims_per_hour,
+        _silence(settings, settings.silent_rentals),
+    )
+    caller = Caps(
+        settings.max_open_holds_per_address,
+        settings.max_open_atomic_per_address,
+        settings.max_claims_per_hour_per_address,
+        _silence(settings, settings.silent_rentals_per_address),
+    )
+    return ClaimTerms(payer, caller, settings.token_secret.get_secret_value().encode())
+
+
+def _silence(settings: Settings, least: int) -> Silence | None:
+    cooldown_ms = settings.silent_cooldown_s * 1000
+    return Silence(least, settings.silent_percent, cooldown_ms) if cooldown_ms else None
 
 
 def _settle(engine: Engine) -> Settle:

@@ -95,6 +95,7 @@ MEANINGS: dict[str, Meaning] = {
     "exposure_exceeded": Meaning("Open rentals would exceed the payer's balance", _WAIT, 30),
     "too_many_open_rentals": Meaning("Too many open rentals", _WAIT, 30),
     "rate_limited": Meaning("Too many requests", _WAIT, 5),
+    "cooling_down": Meaning("Too many recent rentals stayed silent", _WAIT, 600),
     "too_many_waiters": Meaning("Too many requests are waiting", _WAIT, 2),
     # NotFound, Gone, NotNow
     "not_found": Meaning("Not found", RetryAction.ABANDON),

@@ -124,6 +124,7 @@ class Rental:
 
     ``rev`` counts commits; ``claim_block`` is the chain block of the balance reading, from which logs are searched.
     ``claim_is_free`` says that the authorization was never used and may be presented again for anything.
+    ``caller`` stands for the address that sent the claiming request, without telling it; None when there was none.
     """
 
     id: str
@@ -136,6 +137,7 @@ class Rental:
     claim_block: int
     request: RentRequest | None = None
     mode: Mode | None = None
+    caller: str | None = None
     rev: int = 0
     expires_at_ms: int | None = None
     hold: Hold | None = None
@@ -182,6 +184,28 @@ class Rental:
     def revealed(self) -> tuple[Message, ...]:
         """Return the messages that may be read."""
         return tuple(message for message in self.messages if message.state is MessageState.REVEALED)
+
+
+class Outcome(StrEnum):
+    """What the end of a rental says of those who asked for it."""
+
+    DELIVERED = "d"
+    SILENT = "s"
+
+
+def outcome(rental: Rental) -> Outcome | None:
+    """Return what a rental's end says of its payer and caller, None when it says nothing.
+
+    Silent is one whose number was held without an SMS, or given back by its client. What a provider closed, what was
+    never bought, and an SMS that we failed to settle are not their doing.
+    """
+    if rental.product is not Product.RENT or rental.order is None:
+        return None
+    if rental.state is RentalState.SETTLED:
+        return Outcome.DELIVERED
+    was_given_back = rental.state is RentalState.RELEASED and rental.order.state is OrderState.CANCELLING
+    is_over = rental.state is RentalState.EXPIRED or was_given_back
+    return Outcome.SILENT if is_over and not rental.messages else None
 
 
 def due_times(rental: Rental) -> dict[Job, int]:

@@ -1,5 +1,7 @@
 """Bearer tokens that are derived, never stored: HMAC of the rental id under a server secret with a key id.
 
+Callers' addresses are kept in the same way: as a tag from which nobody without the secret finds the address.
+
 Two secrets may be valid at once during a rotation. It must never be logged or compared other than in constant time.
 """
 
@@ -12,6 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _TAG_BYTES = 24
+_CALLER_BYTES = 16
+
+
+def caller_digest(secret: bytes, address: str) -> str:
+    """Return what stands for a caller's address in the store: 26 letters and digits."""
+    tag = hmac.digest(secret, f"caller:{address}".encode(), hashlib.sha256)[:_CALLER_BYTES]
+    return base64.b32encode(tag).decode().rstrip("=").lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -318,7 +318,7 @@ def retired(rental: Rental) -> Change:
         msg = f"{rental.id}: too early to forget"
         raise IllegalTransition(msg)
     order = rental.order and replace(rental.order, number=None)
-    return _change(rental, replace(rental, order=order, messages=(), is_retired=True, claim_is_free=True))
+    return _change(rental, replace(rental, order=order, messages=(), caller=None, is_retired=True, claim_is_free=True))
 
 
 def _released(

@@ -5,7 +5,7 @@ Shared by every paid door. Nothing that costs anything may happen before the cla
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from phoneagent.core import transitions
 from phoneagent.core.catalog import Mode
@@ -29,6 +29,7 @@ from phoneagent.core.ports import (
     VerifyRefused,
 )
 from phoneagent.core.rental import Product, Rental, RentalState, RentRequest
+from phoneagent.core.tokens import caller_digest
 from phoneagent.core.transitions import Change
 from phoneagent.services.work import Work
 
@@ -38,25 +39,35 @@ STALE_TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the payment is to buy: the request in canonical form, its identity and its price."""
+    """What the payment is to buy: the request in canonical form, its identity and its price; and who asks for it."""
 
     product: Product
     fingerprint: str
     price_atomic: int
     request: RentRequest | None = None
     mode: Mode | None = None
+    caller: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimTerms:
+    """What the operator decides: the caps of one payer and of one caller, and under which secret callers are kept."""
+
+    payer: Caps
+    caller: Caps
+    caller_secret: bytes = field(repr=False)
 
 
 class Claims:
     """Looks up, claims and verifies payments."""
 
-    def __init__(self, rentals: Rentals, chain: Chain, facilitator: Facilitator, ids: Ids, caps: Caps) -> None:
-        """Work through the given ports, within the given caps per payer."""
+    def __init__(self, rentals: Rentals, chain: Chain, facilitator: Facilitator, ids: Ids, terms: ClaimTerms) -> None:
+        """Work through the given ports, within the given caps."""
         self._rentals = rentals
         self._chain = chain
         self._facilitator = facilitator
         self._ids = ids
-        self._caps = caps
+        self._terms = terms
 
     async def look(self, payment: Payment, fingerprint: str) -> Sight:
         """Return what is known of this payment.
@@ -84,7 +95,7 @@ class Claims:
                 return await self._claimed_meanwhile(payment, wish, refusal)
             rental = self._draft(payment, wish, sight, reading)
             balance = Balance(reading.balance_atomic, reading.block, sight.epoch)
-            answer = await self._rentals.claim(rental, balance, self._caps)
+            answer = await self._rentals.claim(rental, balance, self._terms.payer, self._terms.caller)
             match answer:
                 case Claimed():
                     return answer
@@ -95,8 +106,9 @@ class Claims:
                     raise KeyBound
                 case ClaimRefused("payer_blocked" as code, detail):
                     raise PayerBlocked(code, detail)
-                case ClaimRefused(code, detail):
-                    raise LimitReached(code, detail)
+                case ClaimRefused(code, detail, retry_after_s):
+                    wait = {} if retry_after_s is None else {"retry_after_seconds": retry_after_s}
+                    raise LimitReached(code, detail, **wait)
                 case StaleBalance():
                     sight = await self.look(payment, wish.fingerprint)
                     if sight.rental is not None:
@@ -135,6 +147,7 @@ class Claims:
             claim_block=reading.block,
             request=wish.request,
             mode=wish.mode,
+            caller=None if wish.caller is None else caller_digest(self._terms.caller_secret, wish.caller),
         )
 
     async def verify(self, work: Work, now_ms: int) -> Change:

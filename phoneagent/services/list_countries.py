@@ -57,16 +57,16 @@ class ListCountries:
         self._clock = clock
         self._pay_to = pay_to
 
-    async def __call__(self, payment: Payment, country: str | None = None) -> PaidList:
+    async def __call__(self, payment: Payment, caller: str | None, country: str | None = None) -> PaidList:
         """Settle the payment and return the list, or the list alone if it was settled before.
 
         Raises PaymentRefused, PaymentBound, PayerBlocked, LimitReached; SettlementFailed on a definite refusal with
         the authorization still unused; Unavailable while undecided.
         """
-        rental = await self._paid(payment)
+        rental = await self._paid(payment, caller)
         return PaidList(self._shelf.current.storefront(country), rental)
 
-    async def _paid(self, payment: Payment) -> Rental:
+    async def _paid(self, payment: Payment, caller: str | None) -> Rental:
         identity = fingerprint("countries", {})
         sight = await self._claims.look(payment, identity)
         if sight.rental is not None:
@@ -75,7 +75,7 @@ class ListCountries:
         terms = Terms(self._pay_to, frozenset({COUNTRIES_PRICE_ATOMIC}), MUST_LAST_S, offered_s)
         check_terms(payment, terms, sight.now_ms // 1000)
         self._shelf.check_read()
-        wish = Wish(Product.COUNTRIES, identity, payment.authorization.amount_atomic)
+        wish = Wish(Product.COUNTRIES, identity, payment.authorization.amount_atomic, caller=caller)
         opened = await self._claims.open(payment, wish, sight)
         match opened:
             case AlreadyClaimed(rental):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import assert_never
 
 from phoneagent.core import transitions
@@ -84,8 +84,8 @@ class Rent:
         self._clock = clock
         self._terms = terms
 
-    async def __call__(self, request: RentRequest, payment: Payment) -> Rental:
-        """Return the rental this payment bought, with a number.
+    async def __call__(self, request: RentRequest, payment: Payment, caller: str | None) -> Rental:
+        """Return the rental this payment bought, with a number. ``caller`` is the address that asks, if it has one.
 
         Raises PaymentRefused (sign anew), PaymentBound, RequestInvalid, PayerBlocked, LimitReached, Unavailable (send
         the same again).
@@ -95,7 +95,7 @@ class Rent:
         if sight.rental is not None:
             return await self._replay(sight.rental.id, payment, self._decided, self._take_over)
         await self._hear_of_price(request, payment)
-        wish = self._wish(request, identity, payment, sight.now_ms // 1000)
+        wish = replace(self._wish(request, identity, payment, sight.now_ms // 1000), caller=caller)
         opened = await self._claims.open(payment, wish, sight)
         match opened:
             case AlreadyClaimed(rental):

@@ -43,6 +43,7 @@ KEY_TABLE = (
         "ten minutes past validBefore: then nobody can settle it",
         "the facilitator that may have settled this payment",
     ),
+    KeyKind("{sNN}:caller:CALLER", "hash", "a day after its last open payment ended", "open payments of one address"),
     KeyKind("{sNN}:due:JOB", "zset", "entries leave with their work", "rental id by due time in unix ms"),
     KeyKind("{sNN}:events", "stream", "entries leave after 30 days, by the writing script", "what happened, in order"),
     KeyKind("{sNN}:ledger", "stream", "for good: these are the books", "money that moved"),
@@ -65,6 +66,7 @@ ACTIVATION_LIFETIME_MS = 30 * 86_400_000
 RELAYER_TURN_MS = 30_000
 ASSIGNMENT_MARGIN_MS = 600_000
 RETIRED_LIFETIME_MS = 30 * 86_400_000
+IDLE_CALLER_LIFETIME_MS = 86_400_000
 
 _RENTAL_ID = re.compile(r"[a-z]_(?P<slot>[0-9]{2})[a-z2-7]{26}")
 
@@ -109,6 +111,11 @@ def settler(slot: str, claim_key: str) -> str:
 def payer(slot: str, address: str) -> str:
     """Return the key of a payer's account with us."""
     return f"{{{slot}}}:payer:{address}"
+
+
+def caller(slot: str, digest: str | None) -> str:
+    """Return the key of a caller's account with us; for a caller without an address one that is never written."""
+    return f"{{{slot}}}:caller:{digest or 'nobody'}"
 
 
 def due(slot: str, job: Job) -> str:

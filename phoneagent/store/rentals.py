@@ -32,7 +32,7 @@ from phoneagent.core.ports import (
     Sight,
     StaleBalance,
 )
-from phoneagent.core.rental import ABANDON_AFTER_MS, Job, Rental, due_times, wants_abandon
+from phoneagent.core.rental import ABANDON_AFTER_MS, Job, Product, Rental, due_times, outcome, wants_abandon
 from phoneagent.core.transitions import Change
 from phoneagent.store import codec, keys
 from phoneagent.store.scripts import Scripts, flat_fields
@@ -47,6 +47,9 @@ BLOCK_MS = 30 * 86_400_000
 
 SWEPT_AT_ONCE = 500
 """So many revisions are read by one script: about 0.2 ms in which nobody else is served."""
+
+MOST_OUTCOMES = 20
+"""So many ends of rentals are remembered of a payer and of a caller."""
 
 SORTED_AT_ONCE = 1_000
 """So many due settlements are put in the order of their deadlines: about a millisecond, and only in a backlog."""
@@ -84,7 +87,7 @@ class RedisRentals:
         rental = codec.decode(flat_fields(flat)) if flat else None
         return Sight(now_ms, rental, epoch, slot, is_key_taken=bool(is_named))
 
-    async def claim(self, rental: Rental, balance: Balance, caps: Caps) -> ClaimAnswer:
+    async def claim(self, rental: Rental, balance: Balance, payer_caps: Caps, caller_caps: Caps) -> ClaimAnswer:
         """See the port."""
         payer = rental.payment.authorization.payer
         slot = keys.slot_of_payer(payer, len(self._slots))
@@ -97,10 +100,11 @@ class RedisRentals:
                 keys.payer(slot, payer),
                 keys.due(slot, Job.ABANDON),
                 keys.events(slot),
+                keys.caller(slot, rental.caller),
                 *_named(slot, rental.payment),
             ],
             [
-                _claim_args(rental, balance, caps, keys.rental_prefix(slot)),
+                _claim_args(rental, balance, (payer_caps, caller_caps), keys.rental_prefix(slot)),
                 codec.event_text(event, rental),
                 *[part for field in codec.encode(rental).items() for part in field],
             ],
@@ -121,7 +125,7 @@ class RedisRentals:
             case "blocked":
                 return ClaimRefused("payer_blocked", f"blocked after a failed settlement: {answer[1]}")
             case code:
-                return ClaimRefused(code, answer[1])
+                return ClaimRefused(code, answer[1], -(-int(answer[2]) // 1000) or None)
 
     async def get(self, rental_id: str) -> Rental | None:
         """See the port."""
@@ -190,6 +194,7 @@ class RedisRentals:
                 keys.events(slot),
                 keys.ledger(slot),
                 *[keys.due(slot, job) for job in _JOBS],
+                keys.caller(slot, after.caller),
                 *_named(slot, payment),
             ],
             [_commit_args(lease, before, after, change, gives_back=gives_back)],
@@ -260,7 +265,8 @@ def _readable(now_ms: int, rows: Iterable[tuple[str, int, Sequence[str]]]) -> It
             logger.error("record cannot be read", extra={"rental_id": rental_id, "reason": type(exc).__name__})  # noqa: TRY400  a traceback could show the SMS
 
 
-def _claim_args(rental: Rental, balance: Balance, caps: Caps, prefix: str) -> str:
+def _claim_args(rental: Rental, balance: Balance, caps: tuple[Caps, Caps], prefix: str) -> str:
+    payer_caps, caller_caps = caps
     return json.dumps(
         {
             "id": rental.id,
@@ -268,14 +274,26 @@ def _claim_args(rental: Rental, balance: Balance, caps: Caps, prefix: str) -> st
             "balance": min(balance.atomic, _LARGEST_EXACT),
             "epoch": balance.epoch,
             "block": balance.block,
-            "max_open": caps.open_holds,
-            "max_open_atomic": caps.open_atomic,
-            "max_per_hour": caps.claims_per_hour,
+            "buys_number": rental.product is Product.RENT,
+            "has_caller": rental.caller is not None,
+            "payer": _cap_args(payer_caps),
+            "caller": _cap_args(caller_caps),
             "lease_ms": LEASE_MS,
             "abandon_ms": ABANDON_AFTER_MS,
             "prefix": prefix,
         }
     )
+
+
+def _cap_args(caps: Caps) -> dict[str, int]:
+    return {
+        "max_open": caps.open_holds,
+        "max_open_atomic": caps.open_atomic,
+        "max_per_hour": caps.claims_per_hour,
+        "silent_least": caps.silence.least if caps.silence else 0,
+        "silent_percent": caps.silence.percent if caps.silence else 0,
+        "cooldown_ms": caps.silence.cooldown_ms if caps.silence else 0,
+    }
 
 
 def _commit_args(lease: Lease, before: Rental, after: Rental, change: Change, *, gives_back: bool) -> str:
@@ -303,6 +321,10 @@ def _commit_args(lease: Lease, before: Rental, after: Rental, change: Change, *,
             "ledger": [codec.ledger_text(entry, after) for entry in change.ledger],
             "jobs": _TOPICS,
             "gives_back": gives_back,
+            "has_caller": before.caller is not None,
+            "outcome": (outcome(after) or "") if hold_ended else "",
+            "most_outcomes": MOST_OUTCOMES,
+            "caller_ms": keys.IDLE_CALLER_LIFETIME_MS,
         },
         separators=(",", ":"),
     )

@@ -67,7 +67,7 @@ class Storefront:
             request.state.price_atomic = self.shelf.listing(wanted.country, wanted.service).price_atomic
             raise PaymentRefused("payment_required", request=models.request_body(wanted))
         try:
-            rental = await self._waiting(request, self.rent(wanted, payment))
+            rental = await self._waiting(request, self.rent(wanted, payment, caller_of(request.scope)))
         except PaymentRefused:
             request.state.price_atomic = self._price(wanted)  # the verb may have heard of another one
             raise
@@ -85,7 +85,7 @@ class Storefront:
         country = None if asked is None else models.country_asked(asked)
         if payment is None:
             raise PaymentRefused("payment_required")
-        paid = await self._waiting(request, self.list_countries(payment, country))
+        paid = await self._waiting(request, self.list_countries(payment, caller_of(request.scope), country))
         return self._with_receipt(list(paid.countries), paid.rental)
 
     async def get_sms(self, request: Request) -> Response:

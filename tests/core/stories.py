@@ -62,6 +62,10 @@ def rental_id(number: int = 1, slot: str = "s00", letter: str = "r") -> str:
     return f"{letter}_{slot[1:]}{letters}"
 
 
+CALLER = "callercallercallercaller22"
+"""What stands for an address in the store."""
+
+
 def draft(number: int = 1, *, pays: Payment | None = None, slot: str = "s00") -> Rental:
     """A /rent rental as it is claimed: ten minutes of Google in the United States for $1."""
     money = pays or payment(nonce=number)
@@ -76,6 +80,7 @@ def draft(number: int = 1, *, pays: Payment | None = None, slot: str = "s00") ->
         claim_block=BLOCK,
         request=RentRequest("US", "go", 10),
         mode=Mode.ACTIVATE,
+        caller=CALLER,
     )
 
 

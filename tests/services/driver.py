@@ -164,8 +164,8 @@ class StaleRentals(RedisRentals):
         super().__init__(inner._redis, inner._scripts, len(inner._slots))
         self._then = then
 
-    async def claim(self, rental: Rental, balance: Balance, caps: Caps) -> ClaimAnswer:
-        answer = await super().claim(rental, balance, caps)
+    async def claim(self, rental: Rental, balance: Balance, payer_caps: Caps, caller_caps: Caps) -> ClaimAnswer:
+        answer = await super().claim(rental, balance, payer_caps, caller_caps)
         if isinstance(answer, StaleBalance):
             await self._then()
         return answer

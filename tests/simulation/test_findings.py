@@ -14,7 +14,7 @@ from phoneagent.core.payment import Payment
 from phoneagent.core.ports import AlreadyClaimed, Balance, Caps, Claimed, PayerReading
 from phoneagent.core.rental import Product, Rental
 from phoneagent.core.transitions import Activation, released_unbought
-from phoneagent.services.claim import Claims, Wish
+from phoneagent.services.claim import Claims, ClaimTerms, Wish
 from phoneagent.store.activations import RedisActivations
 from phoneagent.store.connect import open_client
 from phoneagent.store.rentals import RedisRentals
@@ -22,6 +22,7 @@ from phoneagent.store.scripts import Scripts
 from tests.core.stories import BLOCK, draft, rental_id
 
 CAPS = Caps(open_holds=5, open_atomic=10**12, claims_per_hour=60)
+TERMS = ClaimTerms(CAPS, CAPS, b"a secret")
 RICH = Balance(atomic=10**12, block=BLOCK, epoch=0)
 POOR = PayerReading(BLOCK, 0, is_authorization_used=False, payer_has_code=False, refusal=None)
 FIRST, SECOND = Activation("a3", "14155550003", None), Activation("a4", "14155550004", None)
@@ -44,7 +45,7 @@ class SlowChain:
 
     async def read_payer(self, _payment: Payment) -> PayerReading:
         if self.meanwhile is not None:
-            await self.rentals.claim(self.meanwhile, RICH, CAPS)
+            await self.rentals.claim(self.meanwhile, RICH, CAPS, CAPS)
         return self.reading
 
 
@@ -52,7 +53,7 @@ async def open_claim(redis: Redis, reading: PayerReading, meanwhile: Rental | No
     """What a request gets that looked for the claim of `draft()` before anybody else had it."""
     rentals = RedisRentals(redis, Scripts(redis, lambda: "server"), 1)
     chain = SlowChain(rentals, reading, meanwhile)
-    claims = Claims(rentals, cast("Any", chain), cast("Any", None), cast("Any", None), CAPS)
+    claims = Claims(rentals, cast("Any", chain), cast("Any", None), cast("Any", None), TERMS)
     wanted = draft()
     wish = Wish(Product.RENT, wanted.fingerprint, wanted.price_atomic, wanted.request, wanted.mode)
     return await claims.open(wanted.payment, wish, await claims.look(wanted.payment, wanted.fingerprint))
@@ -76,12 +77,12 @@ async def test_a_payment_that_nobody_claimed_meanwhile_is_refused(redis: Redis) 
 async def claimed_again(redis: Redis) -> tuple[Claims, Rental]:
     """A rental that was released unused, whose payment a further request has claimed; and the service's claims."""
     rentals = RedisRentals(redis, Scripts(redis, lambda: "server"), 1)
-    claims = Claims(rentals, cast("Any", None), cast("Any", None), cast("Any", None), CAPS)
-    first = await rentals.claim(draft(), RICH, CAPS)
+    claims = Claims(rentals, cast("Any", None), cast("Any", None), cast("Any", None), TERMS)
+    first = await rentals.claim(draft(), RICH, CAPS, CAPS)
     assert isinstance(first, Claimed)
     change = released_unbought(first.leased.rental, "verification_refused", "", first.leased.now_ms)
     released = await rentals.commit(first.leased.lease, first.leased.rental, change)
-    again = await rentals.claim(replace(draft(), id=rental_id(2)), replace(RICH, epoch=1), CAPS)
+    again = await rentals.claim(replace(draft(), id=rental_id(2)), replace(RICH, epoch=1), CAPS, CAPS)
     assert isinstance(again, Claimed)
     return claims, released
 

@@ -6,21 +6,19 @@ The rows with a lifetime are named here a second time, by hand: an unsettled thi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from redis.asyncio import Redis
 
 from phoneagent.store.keys import KEY_TABLE, KeyKind
 
-ENDING = {"{sNN}:rental:ID", "{p-NAME}:stray:ID", "{p-NAME}:activation:ID", "{p-NAME}:bought:RENTAL"}
-ALWAYS_ENDING = {"{p-NAME}:activation:ID", "{p-NAME}:bought:RENTAL"}
 ALWAYS_ENDING = {
     "{p-NAME}:activation:ID",
     "{p-NAME}:bought:RENTAL",
     "{sNN}:settler:CHAIN:TOKEN:PAYER:NONCE",
     "{relayer}:turn:ADDRESS",
 }
-ENDING = {"{sNN}:rental:ID", *ALWAYS_ENDING}
+ENDING = {"{sNN}:rental:ID", "{sNN}:caller:CALLER", "{p-NAME}:stray:ID", *ALWAYS_ENDING}
 
 _PLACEHOLDER = {
     "sNN": r"s\d\d",
@@ -33,6 +31,7 @@ _PLACEHOLDER = {
     "ADDRESS": r"0x[0-9a-f]{40}",
     "NONCE": r"0x[0-9a-f]{64}",
     "HASH": r"[0-9a-f]{64}",
+    "CALLER": r"[a-z2-7]{26}",
     "JOB": r"(abandon|poll|settle|expire|close|retain)",
 }
 
@@ -70,6 +69,14 @@ async def _faults_of(redis: Redis, key: str) -> list[str]:
         return [f"{key} would end by itself"]
     if not has_end and row.pattern in ALWAYS_ENDING:
         return [f"{key} has no end"]
-    if has_end and row.type == "hash" and await redis.hmget(key, "is_retired", "ended_as") == [None, None]:
-        return [f"{key} has an end before it is retired"]
-    return []
+    if row.type != "hash":
+        return []
+    return [fault async for fault in _hash_faults(redis, key, has_end=has_end)]
+
+
+async def _hash_faults(redis: Redis, key: str, *, has_end: bool) -> AsyncIterator[str]:
+    is_account = ":caller:" in key
+    if has_end and not is_account and await redis.hmget(key, "is_retired", "ended_as") == [None, None]:
+        yield f"{key} has an end before it is retired"
+    if is_account and has_end != (await redis.hget(key, "open_count") == "0"):
+        yield f"{key} must have an end exactly while nothing of it is open"

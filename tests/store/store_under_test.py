@@ -78,9 +78,11 @@ class StoreUnderTest:
             RedisOutbox(redis, scripts, RELAYER),
         )
 
-    async def claim(self, rental: Rental, balance: Balance = RICH, caps: Caps = WIDE) -> ClaimAnswer:
+    async def claim(
+        self, rental: Rental, balance: Balance = RICH, caps: Caps = WIDE, caller_caps: Caps = WIDE
+    ) -> ClaimAnswer:
         """Claim with a balance and caps that refuse nothing unless told."""
-        return await self.rentals.claim(rental, balance, caps)
+        return await self.rentals.claim(rental, balance, caps, caller_caps)
 
     async def claimed(self, rental: Rental | None = None, balance: Balance = RICH) -> Leased:
         """A rental that is claimed now."""

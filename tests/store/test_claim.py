@@ -3,14 +3,25 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from phoneagent.core import transitions as verb
 from phoneagent.core.errors import MEANINGS
 from phoneagent.core.order import OrderState
-from phoneagent.core.ports import AlreadyClaimed, Balance, Caps, Claimed, ClaimRefused, KeyTaken, Lease, StaleBalance
-from phoneagent.core.rental import Rental
+from phoneagent.core.ports import (
+    AlreadyClaimed,
+    Balance,
+    Caps,
+    Claimed,
+    ClaimRefused,
+    KeyTaken,
+    Lease,
+    Silence,
+    StaleBalance,
+)
+from phoneagent.core.rental import Product, Rental
 from phoneagent.store import keys
 from tests.core.stories import BLOCK, CANCEL_AT, NOW, PAYER, PRICE, TX, draft, payment
 from tests.store.paths import TO_ACTIVE, TO_SETTLING
@@ -122,7 +133,7 @@ async def test_a_refusal_names_the_limit_as_a_whole_number(store: StoreUnderTest
     many = await store.claim(draft(2), RICH, replace(WIDE, open_holds=1))
     much = await store.claim(draft(2), Balance(PRICE, BLOCK, 0), WIDE)
 
-    assert many == ClaimRefused("too_many_open_rentals", "at most 1 open rentals")
+    assert many == ClaimRefused("too_many_open_rentals", "at most 1 open rentals of one payer")
     assert much == ClaimRefused("exposure_exceeded", "open payments would come to 2000000 atomic units")
 
 
@@ -132,7 +143,9 @@ async def test_the_hourly_count_begins_anew_with_the_hour(store: StoreUnderTest)
     store.time.now_ms = hour_ends - 1
     await store.claimed(draft(1))
 
-    assert await store.claim(draft(2), RICH, caps) == ClaimRefused("rate_limited", "at most 1 rentals an hour")
+    assert await store.claim(draft(2), RICH, caps) == ClaimRefused(
+        "rate_limited", "at most 1 rentals an hour of one payer", 1
+    )
     store.time.pass_ms(1)
     assert isinstance(await store.claim(draft(2), RICH, caps), Claimed)
     assert isinstance(await store.claim(draft(3), RICH, caps), ClaimRefused)
@@ -316,3 +329,136 @@ async def test_a_claim_whose_record_is_gone_asks_for_another_look(store: StoreUn
 
     assert await store.claim(replace(draft(2), payment=payment(nonce=1))) == StaleBalance()
     assert (await store.rentals.look(payment(nonce=1))).rental is None
+
+
+# ---- by address: the same limits for whoever sends the request, whatever payers it names ----------------------------
+
+ADDRESS = "address22222222222222222aa"
+OTHER_ADDRESS = "address33333333333333333bb"
+
+
+def asked_by(caller: str | None, number: int) -> Rental:
+    """A rental of a payer of its own, asked for from an address."""
+    payer = f"0x{number:040x}"
+    return replace(draft(number, pays=payment(payer=payer, nonce=number)), caller=caller)
+
+
+@pytest.mark.parametrize(
+    ("caps", "code"),
+    [
+        (replace(WIDE, open_holds=1), "too_many_open_rentals"),
+        (replace(WIDE, open_atomic=2 * PRICE - 1), "exposure_exceeded"),
+        (replace(WIDE, claims_per_hour=1), "rate_limited"),
+    ],
+)
+async def test_an_address_has_limits_of_its_own_whatever_payers_it_names(
+    store: StoreUnderTest, caps: Caps, code: str
+) -> None:
+    await store.claimed(asked_by(ADDRESS, 1))
+    before = await store.contents()
+
+    answer = await store.claim(asked_by(ADDRESS, 2), caller_caps=caps)
+
+    assert isinstance(answer, ClaimRefused)
+    assert answer.code == code
+    assert answer.detail.endswith(("of one address", "atomic units"))
+    assert await store.contents() == before
+    assert isinstance(await store.claim(asked_by(OTHER_ADDRESS, 3), caller_caps=caps), Claimed)
+    assert isinstance(await store.claim(asked_by(None, 4), caller_caps=caps), Claimed)
+
+
+async def test_what_ends_is_given_back_to_its_address_which_is_then_forgotten_in_a_day(store: StoreUnderTest) -> None:
+    leased = await store.claimed(asked_by(ADDRESS, 1))
+    other = await store.claimed(asked_by(ADDRESS, 2))
+    account = keys.caller("s00", ADDRESS)
+    await store.bring(leased.lease, leased.rental, released)
+
+    assert await _open_of(store, account) == ("1", str(PRICE), -1)
+    await store.bring(other.lease, other.rental, released)
+    count, atomic, ttl_ms = await _open_of(store, account)
+    assert (count, atomic) == ("0", "0")
+    assert 0 < ttl_ms <= DAY
+    await store.claimed(asked_by(ADDRESS, 3))
+    assert await _open_of(store, account) == ("1", str(PRICE), -1)
+
+
+async def _open_of(store: StoreUnderTest, account: str) -> tuple[str | None, str | None, int]:
+    redis: Any = store.redis  # its replies are typed for every protocol at once
+    return (*await redis.hmget(account, "open_count", "open_atomic"), await redis.pttl(account))
+
+
+# ---- silence ---------------------------------------------------------------------------------------------------------
+
+COOLDOWN_MS = 600_000
+STERN = replace(WIDE, silence=Silence(least=4, percent=75, cooldown_ms=COOLDOWN_MS))
+
+
+def expired(rental: Rental) -> verb.Change:
+    return verb.expired(rental, CANCEL_AT, NOW)
+
+
+def given_back(rental: Rental) -> verb.Change:
+    return verb.cancelled_by_client(rental, CANCEL_AT, NOW)
+
+
+def closed(rental: Rental) -> verb.Change:
+    return verb.closed_by_provider(rental, "STATUS_CANCEL", NOW)
+
+
+SILENT, DELIVERED = (*TO_ACTIVE, expired), (*TO_SETTLING, lambda r: verb.settled(r, TX, BLOCK, NOW))
+GIVEN_BACK, CLOSED, UNBOUGHT = (*TO_ACTIVE, given_back), (*TO_ACTIVE, closed), (released,)
+
+
+async def _live_through(store: StoreUnderTest, *stories: Sequence[Verb]) -> Balance:
+    """Rentals of one payer from one address, one after the other; return a balance that is not stale after them."""
+    for number, story in enumerate(stories, start=1):
+        leased = await store.claimed(draft(number), replace(RICH, epoch=number - 1))
+        await store.bring(leased.lease, leased.rental, *story)
+    return replace(RICH, epoch=len(stories))
+
+
+@pytest.mark.parametrize("party", ["payer", "caller"])
+@pytest.mark.parametrize(
+    ("stories", "cools_down"),
+    [
+        ([SILENT] * 4, True),
+        ([SILENT] * 3 + [DELIVERED], True),
+        ([GIVEN_BACK] * 4, True),
+        ([SILENT] * 3, False),
+        ([SILENT] * 2 + [DELIVERED] * 2, False),
+        ([CLOSED] * 6, False),
+        ([UNBOUGHT] * 6, False),
+        ([DELIVERED] * 20 + [SILENT] * 14, False),
+        ([DELIVERED] * 20 + [SILENT] * 15, True),
+    ],
+    ids=["silent", "mostly silent", "given back", "too few", "half", "closed", "unbought", "14 of 20", "15 of 20"],
+)
+async def test_whose_recent_rentals_mostly_stayed_silent_waits_before_the_next(
+    store: StoreUnderTest, stories: list[Sequence[Verb]], party: str, *, cools_down: bool
+) -> None:
+    balance = await _live_through(store, *stories)
+    caps = (STERN, WIDE) if party == "payer" else (WIDE, STERN)
+    before = await store.contents()
+
+    answer = await store.claim(draft(99), balance, *caps)
+
+    assert isinstance(answer, ClaimRefused) is cools_down
+    if isinstance(answer, ClaimRefused):
+        assert (answer.code, answer.retry_after_s) == ("cooling_down", COOLDOWN_MS // 1000)
+        assert await store.contents() == before
+        store.time.pass_ms(COOLDOWN_MS)
+        assert isinstance(await store.claim(draft(99), balance, *caps), Claimed)
+
+
+async def test_silence_does_not_keep_from_buying_a_list_which_needs_no_number(store: StoreUnderTest) -> None:
+    balance = await _live_through(store, *[SILENT] * 4)
+    a_list = replace(draft(99), product=Product.COUNTRIES, request=None, mode=None)
+
+    assert isinstance(await store.claim(draft(98), balance, STERN), ClaimRefused)
+    assert isinstance(await store.claim(a_list, balance, STERN, STERN), Claimed)
+
+
+async def test_without_a_rule_nobody_cools_down(store: StoreUnderTest) -> None:
+    balance = await _live_through(store, *[SILENT] * 20)
+
+    assert isinstance(await store.claim(draft(99), balance), Claimed)

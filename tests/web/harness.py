@@ -313,6 +313,9 @@ def _settings(redis_url: str, overrides: dict[str, Any]) -> Settings:
         "max_open_holds": 5,
         "max_open_atomic": _WIDE,
         "max_claims_per_hour": 60,
+        "max_open_holds_per_address": _WIDE,
+        "max_open_atomic_per_address": _WIDE,
+        "max_claims_per_hour_per_address": _WIDE,
         "free_requests_burst": _WIDE,
         "requests_burst": _WIDE,  # time stands still here: no bucket fills up again
         "unproven_per_minute": _WIDE,

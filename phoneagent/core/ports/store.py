@@ -16,12 +16,22 @@ from phoneagent.core.transitions import Activation, Change
 
 
 @dataclass(frozen=True, slots=True)
+class Silence:
+    """When rentals that end without an SMS cool a party down: ``percent`` of its recent ones, ``least`` at least."""
+
+    least: int
+    percent: int
+    cooldown_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Caps:
-    """Limits per payer; ``open_atomic`` bounds the sum of open holds beside the balance."""
+    """Limits of one party, a payer or a caller; ``open_atomic`` bounds the sum of its open payments."""
 
     open_holds: int
     open_atomic: int
     claims_per_hour: int
+    silence: Silence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +99,11 @@ class AlreadyClaimed:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRefused:
-    """A cap or a block stands against the payer; ``code`` is one of core.errors, nothing was written."""
+    """A cap or a block stands against the payer or the caller; ``code`` is one of core.errors, nothing was written."""
 
     code: str
     detail: str
+    retry_after_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +131,8 @@ class Rentals(Protocol):
     async def look(self, payment: Payment) -> Sight:
         """Return the claim's rental, the payer's epoch, whether a name is taken, and the time, in one atomic read."""
 
-    async def claim(self, rental: Rental, balance: Balance, caps: Caps) -> ClaimAnswer:
-        """Claim the payment, count it against the payer and create the rental under our lease, or do none of it.
+    async def claim(self, rental: Rental, balance: Balance, payer_caps: Caps, caller_caps: Caps) -> ClaimAnswer:
+        """Claim the payment, count it against payer and caller, create the rental under our lease, or do none of it.
 
         Atomic (I3, I6). A claim whose rental was released with a free claim counts as absent. A name that the client
         gave stays with the payer's first payment under it, unless that one's rental was released.

@@ -1,10 +1,11 @@
 -- Write one state change with everything that belongs to it, or nothing (I9).
--- KEYS: rental, claim, payer, events, ledger, then one due set per job kind in the order of ARGV[2].due, then one per
---       name that the client gave to the payment
+-- KEYS: rental, claim, payer, events, ledger, then one due set per job kind in the order of ARGV[2].due, caller, then one
+--       per name that the client gave to the payment
 -- ARGV: clock, JSON {id, fence, rev, set: {field, value, …}, del: {field, …}, due: {ms or -1 to remove, …},
 --       abandon_index, abandon_ms (0: disarm), amount (exposure to give back, 0: none), hold_ended, block,
 --       blocked_for, block_ms, free_claim, expire_ms (0: keep), events: {JSON, …}, ledger: {JSON, …},
---       jobs: {topic of each job kind, …}, gives_back (also give the lease back)}
+--       jobs: {topic of each job kind, …}, gives_back (also give the lease back), has_caller,
+--       outcome ('s' silent, 'd' delivered, '' neither), most_outcomes, caller_ms (how long an idle caller is known)}
 -- Wakes the rental's watchers and the workers of each job kind whose due time is another one now.
 -- → 1 | 0 (fence or rev is stale: nothing was written)
 local a = cjson.decode(ARGV[2])
@@ -24,10 +25,19 @@ end
 if a.abandon_ms > 0 then
   redis.call('ZADD', KEYS[5 + a.abandon_index], raw_ms + a.abandon_ms, a.id)
 end
+local function give_back(account)
+  local outcomes = (redis.call('HGET', account, 'outcomes') or '') .. a.outcome
+  if a.outcome ~= '' then
+    redis.call('HSET', account, 'outcomes', string.sub(outcomes, -a.most_outcomes), 'outcome_at_ms', now_ms)
+  end
+  redis.call('HINCRBY', account, 'open_atomic', -a.amount)
+  return redis.call('HINCRBY', account, 'open_count', -1)
+end
 if a.hold_ended then
-  redis.call('HINCRBY', KEYS[3], 'open_count', -1)
-  redis.call('HINCRBY', KEYS[3], 'open_atomic', -a.amount)
+  give_back(KEYS[3])
   redis.call('HINCRBY', KEYS[3], 'epoch', 1)
+  local caller = KEYS[6 + #a.due]
+  if a.has_caller and give_back(caller) == 0 then redis.call('PEXPIRE', caller, a.caller_ms) end
   local block = tonumber(redis.call('HGET', KEYS[3], 'block') or '0')
   if a.block > block then redis.call('HSET', KEYS[3], 'block', a.block) end
 end
@@ -36,7 +46,7 @@ if a.blocked_for ~= '' then
 end
 if a.free_claim then
   if redis.call('GET', KEYS[2]) == a.id then redis.call('DEL', KEYS[2]) end
-  for i = 6 + #a.due, #KEYS do
+  for i = 7 + #a.due, #KEYS do
     if redis.call('GET', KEYS[i]) == a.id then redis.call('DEL', KEYS[i]) end
   end
 end
