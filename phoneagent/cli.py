@@ -9,13 +9,16 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import Coroutine, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from phoneagent import __version__, logs
 
 CONFIGURATION_STATUS = 2
+NOTHING_DONE_STATUS = 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,6 +49,15 @@ def _parser() -> argparse.ArgumentParser:
     dev.add_argument("--data", type=Path, help="directory that keeps everything across restarts")
     dev.add_argument("--infra", action="store_true", help="start only store, chain, facilitator and simulators")
     dev.set_defaults(run=_dev)
+    payers = commands.add_parser("payers", help="look at payers and unblock them")
+    verbs = payers.add_subparsers(required=True, metavar="verb")
+    listing = verbs.add_parser("list", help="blocked payers, one line of JSON each")
+    listing.add_argument("--all", action="store_true", help="every payer that ever claimed anything")
+    for name, text in (("show", "one payer's account"), ("unblock", "lift a payer's block and cooldown")):
+        verbs.add_parser(name, help=text).add_argument("address", type=_address, help="0x and 40 hex digits")
+    payers.set_defaults(run=_payers)
+    for name, verb in verbs.choices.items():
+        verb.set_defaults(verb=name)
     openapi = commands.add_parser("openapi", help="print the OpenAPI document")
     openapi.set_defaults(run=_openapi)
     errors = commands.add_parser("errors", help="print docs/errors.md: every error code and what to do next")
@@ -76,6 +88,34 @@ def _process(options: argparse.Namespace) -> int:
         sys.stderr.write(f"phoneagent cannot start:\n{refusal}\n")
         return CONFIGURATION_STATUS
     return 0
+
+
+def _address(text: str) -> str:
+    if re.fullmatch(r"0x[0-9a-fA-F]{40}", text) is None:
+        raise argparse.ArgumentTypeError("must be 0x and 40 hex digits")
+    return text.lower()
+
+
+def _payers(options: argparse.Namespace) -> int:
+    from phoneagent.bootstrap import StartRefused, open_payers  # noqa: PLC0415  slow import
+    from phoneagent.core.errors import Unavailable  # noqa: PLC0415  slow import
+    from phoneagent.settings import SettingsError, read_settings  # noqa: PLC0415  slow import
+
+    async def command() -> int:
+        async with open_payers(read_settings()) as payers:
+            if options.verb == "list":
+                async for account in payers.all() if options.all else payers.blocked():
+                    sys.stdout.write(json.dumps(asdict(account)) + "\n")
+                return 0
+            was_there = options.verb == "show" or await payers.unblock(options.address)
+            sys.stdout.write(json.dumps(asdict(await payers.get(options.address))) + "\n")
+            return 0 if was_there else NOTHING_DONE_STATUS
+
+    try:
+        return asyncio.run(command())
+    except (SettingsError, StartRefused, Unavailable) as refusal:
+        sys.stderr.write(f"phoneagent payers:\n{refusal}\n")
+        return CONFIGURATION_STATUS
 
 
 def _dev(options: argparse.Namespace) -> int:

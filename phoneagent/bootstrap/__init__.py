@@ -5,6 +5,18 @@ It must never hold business rules; it only chooses adapters, connects them, runs
 
 from phoneagent.bootstrap.engine import Engine, StartRefused, open_engine
 from phoneagent.bootstrap.parts import crew, web_app
+from phoneagent.bootstrap.payers import open_payers
 from phoneagent.bootstrap.process import Role, bind, run, stop_on_signals
 
-__all__ = ["Engine", "Role", "StartRefused", "bind", "crew", "open_engine", "run", "stop_on_signals", "web_app"]
+__all__ = [
+    "Engine",
+    "Role",
+    "StartRefused",
+    "bind",
+    "crew",
+    "open_engine",
+    "open_payers",
+    "run",
+    "stop_on_signals",
+    "web_app",
+]

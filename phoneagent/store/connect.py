@@ -78,6 +78,12 @@ async def fix_shards(redis: Redis, shards: int) -> int:
     return int(await redis.get(keys.SHARDS) or shards)
 
 
+async def shards_of(redis: Redis) -> int | None:
+    """Return the shard count of a store, None for one that no service has used. Raises RedisError."""
+    shards = await redis.get(keys.SHARDS)
+    return None if shards is None else int(shards)
+
+
 async def is_reachable(redis: Redis) -> bool:
     """Tell whether the store answers now."""
     try:

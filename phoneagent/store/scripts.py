@@ -38,6 +38,7 @@ _NAMES = (
     "outbox",
     "publish_catalogue",
     "now",
+    "unblock",
 )
 
 

@@ -155,24 +155,41 @@ class Outside:
     async def new_wallet(self, usdc_atomic: int) -> Wallet:
         """Return a fresh wallet that the announced one has given some USDC, by an ordinary transaction."""
         wallet = Wallet("0x" + secrets.token_hex(32))
-        payer = Account.from_key(self.wallet.key)
+        await self.send_usdc(self.wallet, wallet.address, usdc_atomic)
+        return wallet
+
+    async def send_usdc(self, payer: Wallet, to: str, amount_atomic: int) -> None:
+        """Move USDC by an ordinary transaction, and wait until it is there."""
+        wanted = await self.usdc_of(to) + amount_atomic
+        await self._send(payer, self.told["usdc"], 0, "0xa9059cbb" + (word(to) + word(amount_atomic)).hex())
+        for _ in range(250):  # mined on arrival, or as soon as the chain looks at its pool
+            if await self.usdc_of(to) == wanted:
+                return
+            await asyncio.sleep(0.02)
+        raise TimeoutError("the transfer was not mined")
+
+    async def give_ether(self, to: str) -> None:
+        """Give some ether for gas from the announced wallet, and wait until it is there."""
+        await self._send(self.wallet, to, 10**16, "0x")
+        for _ in range(250):
+            if int(await self.rpc("eth_getBalance", to, "latest"), 16):
+                return
+            await asyncio.sleep(0.02)
+        raise TimeoutError("the ether was not mined")
+
+    async def _send(self, payer: Wallet, to: str, wei: int, data: str) -> None:
+        account = Account.from_key(payer.key)
         transaction = {
-            "to": self.told["usdc"],
-            "data": "0xa9059cbb" + (word(wallet.address) + word(usdc_atomic)).hex(),
-            "nonce": int(await self.rpc("eth_getTransactionCount", payer.address, "pending"), 16),
+            "to": bytes.fromhex(to[2:]),
+            "data": data,
+            "nonce": int(await self.rpc("eth_getTransactionCount", account.address, "pending"), 16),
             "gas": 200_000,
             "maxFeePerGas": 10**9,
             "maxPriorityFeePerGas": 10**6,
             "chainId": self.told["chain_id"],
-            "value": 0,
+            "value": wei,
         }
-        signed = payer.sign_transaction(transaction)
-        await self.rpc("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex())
-        for _ in range(250):  # mined on arrival, or as soon as the chain looks at its pool
-            if await self.usdc_of(wallet.address) == usdc_atomic:
-                return wallet
-            await asyncio.sleep(0.02)
-        raise TimeoutError("the funding transaction was not mined")
+        await self.rpc("eth_sendRawTransaction", "0x" + account.sign_transaction(transaction).raw_transaction.hex())
 
     async def sms(self, rental: dict[str, Any], wait: int = 25) -> httpx.Response:
         return await self.http.get(f"/sms/{rental['rental_id']}", params={"token": rental["token"], "wait": wait})
