@@ -150,6 +150,24 @@ class Judge:
                 "I6", rental.id, f"the payer's account says {stored}, its rentals {len(prices)}, {sum(prices)}"
             )
 
+        self._check_caller(rental)
+
+    def _check_caller(self, rental: Rental) -> None:
+        """The caller's account in this slot is the sum of what is open from its address."""
+        caller, slot = rental.caller, keys.slot_of_rental(rental.id)
+        if caller is None or slot is None:
+            return
+        prices = [
+            one.price_atomic
+            for one in self.records.values()
+            if one.is_open and one.caller == caller and keys.slot_of_rental(one.id) == slot
+        ]
+        stored = self.server.command("hmget", keys.caller(slot, caller), "open_count", "open_atomic")
+        if [int(one) for one in stored] != [len(prices), sum(prices)]:
+            self.objects(
+                "I6", rental.id, f"the caller's account says {stored}, its rentals {len(prices)}, {sum(prices)}"
+            )
+
     def _check_order(self, before: Rental, after: Rental) -> None:
         old, new = before.order, after.order
         if new is None or new == old:

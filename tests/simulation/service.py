@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
+from pydantic import SecretStr
+
 from phoneagent.bootstrap import Engine
 from phoneagent.core.tokens import TokenSigner
 from phoneagent.services.deliver import Deliver
@@ -86,6 +88,7 @@ def settings_of(traits: Traits) -> Settings:
         "rpc_url": "http://127.0.0.1:1",
         "pay_to": PAY_TO,
         "facilitator_url": "http://127.0.0.1:1",
+        "token_secret": SecretStr("a secret of the simulation " * 2),
         "poll_young_ms": traits.poll_young_ms,
         "poll_old_ms": traits.poll_old_ms,
         "refresh_s": 600.0,

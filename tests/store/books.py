@@ -81,6 +81,8 @@ class Books:
             assert await store.rentals.get(rental.id) == rental
         for number in range(self.shards):
             self._compare_slot(f"s{number:02d}", contents)
+        for caller in {rental.caller for rental in self.rentals.values() if rental.caller is not None}:
+            self._compare_caller(caller, contents)
         for payer in {rental.payment.authorization.payer for rental in self.rentals.values()}:
             self._compare_payer(payer, contents)
 
@@ -100,6 +102,16 @@ class Books:
         claim_keys = {rental.payment.claim_key for rental in self.rentals.values() if self._slot(rental) == slot}
         owners = {claim_key: self.owner(claim_key) for claim_key in claim_keys}
         return {keys.claim(slot, claim_key): owner.id for claim_key, owner in owners.items() if owner is not None}
+
+    def _compare_caller(self, caller: str, contents: dict[str, Any]) -> None:
+        for number in range(self.shards):
+            slot = f"s{number:02d}"
+            mine = [one for one in self.rentals.values() if one.caller == caller and self._slot(one) == slot]
+            still_open = [one.price_atomic for one in mine if one.is_open]
+            if mine:
+                account = contents[keys.caller(slot, caller)]
+                counted = (int(account["open_count"]), int(account["open_atomic"]))
+                assert counted == (len(still_open), sum(still_open))
 
     def _compare_payer(self, payer: str, contents: dict[str, Any]) -> None:
         account = contents[keys.payer(keys.slot_of_payer(payer, self.shards), payer)]
