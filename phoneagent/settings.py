@@ -99,6 +99,10 @@ def _networks(value: str) -> str:
     return value
 
 
+def _addresses(value: str) -> str:
+    return ",".join(_address(part) for part in filter(None, (text.strip() for text in value.split(","))))
+
+
 def _is_safe(url: str) -> bool:
     """Tell whether nobody on the way can answer in the place of whom we ask."""
     parts = urlsplit(url)
@@ -122,6 +126,7 @@ PrivateKey = Annotated[SecretStr, AfterValidator(_key)]
 Address = Annotated[str, AfterValidator(_address)]
 
 
+Addresses = Annotated[str, AfterValidator(_addresses)]
 Networks = Annotated[str, AfterValidator(_networks)]
 LongSecret = Annotated[SecretStr, AfterValidator(_long)]
 
@@ -173,6 +178,11 @@ class Settings(BaseSettings):
     )
     relayer_floor_wei: int = Field(
         10**15, ge=0, description="Balance of `local` for gas below which an error is logged."
+    )
+
+    erc6492_factories: Addresses = Field(
+        "",
+        description="Factories that may deploy a payer's smart wallet while settling, by commas; the facilitator must.",
     )
 
     smsfast_api_key: SecretStr = Field(description="API key of the smsfast account.")
@@ -243,6 +253,8 @@ class Settings(BaseSettings):
             for kind, name in _NEEDED
             if kind in self.facilitators and getattr(self, name) is None
         ]
+        if "local" in self.facilitators and self.erc6492_factories:
+            problems.append("erc6492_factories: must be empty when facilitator is local, which deploys no wallets")
         if self.public_url is None and self.host not in LOOPBACK_HOSTS:
             problems.append("public_url: is needed when host is not loopback")
         problems += [
@@ -281,6 +293,11 @@ class Settings(BaseSettings):
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Return the networks of ``trusted_proxies``."""
         return tuple(ip_network(part) for part in _parts(self.trusted_proxies))
+
+    @property
+    def factories(self) -> frozenset[str]:
+        """Return the addresses of ``erc6492_factories``."""
+        return frozenset(filter(None, self.erc6492_factories.split(",")))
 
     @property
     def is_all_loopback(self) -> bool:

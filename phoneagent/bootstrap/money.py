@@ -73,7 +73,7 @@ async def open_money(ground: Ground) -> Money:
     """Choose, connect and check. Who is away only earns a warning. Raises MoneyRefused for what is unfit."""
     settings = ground.settings
     nodes = Nodes([Rpc(ground.to_nodes, url) for url in settings.rpc_urls], ground.clock.monotonic_s)
-    chain = RpcChain(nodes, confirmations=settings.confirmations)
+    chain = RpcChain(nodes, confirmations=settings.confirmations, factories=settings.factories)
     members = [member for kind in settings.facilitators for member in await _members(kind, ground, nodes)]
     refusals = [*await _faults_of_nodes(nodes, settings), *await _faults_of_facilitators(members, settings)]
     if refusals:

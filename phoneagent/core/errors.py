@@ -75,6 +75,7 @@ MEANINGS: dict[str, Meaning] = {
     # PaymentRefused
     "payment_required": Meaning("Payment required", _RESIGN),
     "invalid_signature": Meaning("The signature does not belong to the payer", _RESIGN),
+    "wallet_not_deployed": Meaning("The payer's wallet is not deployed; deploy it, then sign", _RESIGN),
     "unsupported_scheme": Meaning("Scheme or network is not one we offer", _RESIGN),
     "wrong_asset": Meaning("The payment is not in the offered token", _RESIGN),
     "wrong_recipient": Meaning("The payment names another recipient", _RESIGN),

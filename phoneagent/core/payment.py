@@ -31,6 +31,9 @@ ENTITLEMENT_S = 600
 """A settled /countries payment still buys the list this long after its validBefore (I2)."""
 
 
+_DEPLOYMENT_MARK = "6492" * 16
+
+
 @dataclass(frozen=True, slots=True)
 class Authorization:
     """EIP-3009 ``TransferWithAuthorization``: addresses and nonce as lower-case 0x hex, times in unix seconds."""
@@ -71,6 +74,11 @@ class Payment:
     idempotency_key: str | None = None
     payment_id: str | None = None
     contradiction: str | None = None
+
+    @property
+    def wants_deployment(self) -> bool:
+        """Tell whether the signature asks for the payer's wallet to be deployed first (it ends as ERC-6492 says)."""
+        return self.signature.endswith(_DEPLOYMENT_MARK)
 
     @property
     def claim_key(self) -> str:

@@ -6,6 +6,7 @@ It must never grow into an ABI library; each constant is compared with web3 and 
 from __future__ import annotations
 
 from phoneagent.core.payment import Authorization
+from phoneagent.x402.erc6492 import inner_signature
 
 _BALANCE_OF = "70a08231"
 _AUTHORIZATION_STATE = "e94a0102"
@@ -38,7 +39,10 @@ def domain_separator() -> str:
 
 
 def transfer_with_authorization(auth: Authorization, signature: str) -> str:
-    """Return the calldata of ``transferWithAuthorization`` with the signature (0x hex of any length) as bytes."""
+    """Return the calldata of ``transferWithAuthorization`` with the signature (0x hex of any length) as bytes.
+
+    An ERC-6492 wrapping is taken off: the token asks the payer's code, which knows nothing of it.
+    """
     head = (
         address_word(auth.payer)
         + address_word(auth.payee)
@@ -48,7 +52,7 @@ def transfer_with_authorization(auth: Authorization, signature: str) -> str:
         + auth.nonce[2:]
         + _number(_SIGNATURE_OFFSET)
     )
-    proof = signature[2:]
+    proof = inner_signature(signature)[2:]
     length = len(proof) // 2
     padding = "00" * (-length % _WORD_BYTES)
     return f"0x{_TRANSFER_WITH_AUTHORIZATION}{head}{_number(length)}{proof}{padding}"

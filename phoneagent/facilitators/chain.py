@@ -8,10 +8,12 @@ from __future__ import annotations
 from phoneagent.core.payment import Payment
 from phoneagent.core.ports import Dead, DeadReason, Paid, PayerReading, SettlementProof, Undecided
 from phoneagent.facilitators import abi, reasons
+from phoneagent.facilitators.deployless import first_then
 from phoneagent.facilitators.nodes import Nodes, NotHere
 from phoneagent.facilitators.proofs import ENDINGS, Log, ending_of, judge, parse_logs
 from phoneagent.facilitators.rpc import Call, NodeError, Rpc, as_bytes, as_int, as_object, as_word, understood
 from phoneagent.x402.eip3009 import Domain
+from phoneagent.x402.erc6492 import Wrapped, unwrap
 
 SIMULATION_GAS = 500_000
 """Gas for the simulated transfer: what x402's reference facilitators send with, and a bound on what a wallet contract
@@ -25,6 +27,9 @@ LEAST_CHUNK_BLOCKS = 5
 
 _NARROWER = 4
 
+DEPLOYMENT_GAS = 1_000_000
+"""Gas for a simulated transfer that deploys the payer's wallet first: 290,000 measured for Coinbase's (chain.md §4)."""
+
 REORG_MARGIN_BLOCKS = 64
 """How far before the claim's block the search begins: a reorganisation may have moved the payment there."""
 
@@ -32,8 +37,18 @@ REORG_MARGIN_BLOCKS = 64
 class RpcChain:
     """The Chain port over nodes. ``confirmations`` 1 means that the newest block counts."""
 
-    def __init__(self, nodes: Nodes, *, confirmations: int = 1, log_chunk_blocks: int = LOG_CHUNK_BLOCKS) -> None:
-        """Raise ValueError for a depth that would count blocks that do not exist yet."""
+    def __init__(
+        self,
+        nodes: Nodes,
+        *,
+        confirmations: int = 1,
+        log_chunk_blocks: int = LOG_CHUNK_BLOCKS,
+        factories: frozenset[str] = frozenset(),
+    ) -> None:
+        """Raise ValueError for a depth that would count blocks that do not exist yet.
+
+        ``factories`` may deploy the wallet of a payer that has none yet (ERC-6492), in lower case; others may not.
+        """
         if confirmations < 1:
             raise ValueError("confirmations must be 1 or more")
         self._nodes = nodes
@@ -41,6 +56,7 @@ class RpcChain:
         self._chunk = log_chunk_blocks
         self._narrow: dict[Rpc, int] = {}
         """The widest range that a node is known to take, where that is not all we want."""
+        self._factories = factories
 
     async def read_payer(self, payment: Payment) -> PayerReading:
         return await self._nodes.attempt(lambda rpc: self._read_payer(rpc, payment))
@@ -70,20 +86,23 @@ class RpcChain:
         block = await _head(rpc)
         auth = payment.authorization
         transfer = abi.transfer_with_authorization(auth, payment.signature)
-        balance, used, simulated, code = await rpc.batch(
-            [
-                _call(payment.token, abi.balance_of(auth.payer), block),
-                _call(payment.token, abi.authorization_state(auth.payer, auth.nonce), block),
-                _call(payment.token, transfer, block, gas=SIMULATION_GAS),
-                Call("eth_getCode", (auth.payer, hex(block))),
-            ]
-        )
-        refusal = refusal_in(simulated)
+        calls = [
+            _call(payment.token, abi.balance_of(auth.payer), block),
+            _call(payment.token, abi.authorization_state(auth.payer, auth.nonce), block),
+            _call(payment.token, transfer, block, gas=SIMULATION_GAS),
+            Call("eth_getCode", (auth.payer, hex(block))),
+        ]
+        wrapped = self._deployable(payment)
+        if wrapped is not None:
+            calls.append(_deploying(payment.token, transfer, wrapped, block))
+        balance, used, simulated, code, *deploying = await rpc.batch(calls)
+        has_code = as_bytes(code) != b""
+        refusal = refusal_in(simulated if has_code or wrapped is None else deploying[0])
         return PayerReading(
             block=block,
             balance_atomic=as_word(balance),
             is_authorization_used=as_word(used) != 0,
-            payer_has_code=as_bytes(code) != b"",
+            payer_has_code=has_code or wrapped is not None,
             refusal=refusal,
             refusal_is_payers=refusal is not None and reasons.blames_payer(refusal),
         )
@@ -100,6 +119,11 @@ class RpcChain:
         if time_s > payment.authorization.valid_before:
             return Dead(DeadReason.EXPIRED, block)
         return Undecided(is_used_now)
+
+    def _deployable(self, payment: Payment) -> Wrapped | None:
+        """Return the deployment that a signature asks for, if its factory is one that the operator allows."""
+        wrapped = unwrap(payment.signature)
+        return wrapped if wrapped is not None and wrapped.factory in self._factories else None
 
     async def _proof_in_logs(self, rpc: Rpc, payment: Payment, first: int, last: int) -> SettlementProof:
         ending = await self._find_ending(rpc, payment, first, last)
@@ -167,6 +191,12 @@ def refusal_in(simulated: object) -> str | None:
 def _call(token: str, data: str, block: int, *, gas: int | None = None) -> Call:
     request = {"to": token, "data": data} if gas is None else {"to": token, "data": data, "gas": hex(gas)}
     return Call("eth_call", (request, hex(block)))
+
+
+def _deploying(token: str, transfer: str, wrapped: Wrapped, block: int) -> Call:
+    """Simulate the transfer right behind the call that deploys the wallet."""
+    both = first_then((wrapped.factory, wrapped.factory_calldata), (token, bytes.fromhex(transfer[2:])))
+    return Call("eth_call", ({"data": both, "gas": hex(DEPLOYMENT_GAS)}, hex(block)))
 
 
 def _endings_between(payment: Payment, start: int, end: int) -> dict[str, object]:

@@ -176,7 +176,7 @@ def _check_replay(rental: Rental, payment: Payment, fingerprint: str) -> None:
 def _check_reading(payment: Payment, reading: PayerReading) -> None:
     amount = payment.authorization.amount_atomic
     if not payment.is_proven and not reading.payer_has_code:
-        raise PaymentRefused("invalid_signature")
+        raise PaymentRefused("wallet_not_deployed" if payment.wants_deployment else "invalid_signature")
     if reading.is_authorization_used:
         raise PaymentRefused("authorization_used")
     if reading.balance_atomic < amount:

@@ -92,7 +92,7 @@ async def test_a07_a_signature_of_a_wallet_that_is_not_deployed_is_refused_befor
     payment = changed(await world.sign(), "payload", "signature", to=wrapped)
     async with changing_nothing(world):
         refused = await world.post_rent(payment)
-    assert (refused.status_code, refused.json()["code"]) == (402, "invalid_signature")
+    assert (refused.status_code, refused.json()["code"]) == (402, "wallet_not_deployed")
 
 
 async def test_a07_an_endless_signature_is_not_even_read(world: World) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from phoneagent.facilitators.local.gas import TRANSFER_GAS
 
+from phoneagent.x402.erc6492 import inner_signature
+
 if TYPE_CHECKING:
     from phoneagent.core.payment import Payment
     from phoneagent.facilitators.local.gas import Fees
@@ -78,7 +80,7 @@ class Wallet:
             auth.valid_after,
             auth.valid_before,
             bytes.fromhex(auth.nonce[2:]),
-            bytes.fromhex(payment.signature[2:]),
+            bytes.fromhex(inner_signature(payment.signature)[2:]),
         )
         return self._sign(transfer.build_transaction(self._frame(nonce, gas, fees)))
 
