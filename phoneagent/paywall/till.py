@@ -51,7 +51,7 @@ COUNTRIES_DESCRIPTION = (
 PATHS = {Product.RENT: "/rent", Product.COUNTRIES: "/countries"}
 DESCRIPTIONS = {Product.RENT: RENT_DESCRIPTION, Product.COUNTRIES: COUNTRIES_DESCRIPTION}
 
-_PERHAPS_USED = frozenset({"authorization_used", "invalid_signature", "resign"})
+_PERHAPS_USED = frozenset({"authorization_used", "invalid_signature", "wallet_not_deployed", "resign"})
 """Refusals of payments that may have moved money: before, elsewhere, or for what they have already bought."""
 
 

@@ -275,7 +275,7 @@ def _paid_refusals() -> Json:
             "payment_bound_elsewhere",
             "key_bound_elsewhere",
         ),
-        **_too_much("exposure_exceeded", "too_many_open_rentals", *_CALLER_429),
+        **_too_much("exposure_exceeded", "too_many_open_rentals", "cooling_down", *_CALLER_429),
         "500": _crash(),
     }
 
