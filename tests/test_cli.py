@@ -19,6 +19,8 @@ from phoneagent import __version__
 from phoneagent.cli import CONFIGURATION_STATUS, main
 from phoneagent.dev.simulators import SmsActivateSimulator
 from phoneagent.dev.simulators.smsactivate import HANDLER_PATH
+from phoneagent.store import keys
+from phoneagent.store.connect import open_client
 from tests.bootstrap.node import Node
 from tests.dev.simulators.serving import SteppedClock
 from tests.facilitators.serving import served, unused_url
@@ -245,3 +247,68 @@ async def test_serving_and_working_processes_join_over_their_store_and_end_on_si
         assert (await _ready(origin))["status"] == "ready"  # it sells what the other one has read
         statuses = await asyncio.gather(*[child.stopped(signal.SIGTERM) for child in (serving, working)])
     assert statuses == [0, 0]
+
+
+PAYER = "0x" + "ab" * 20
+
+
+async def _blocked(redis_url: str) -> None:
+    """A store in which one payer is blocked, and another has something open."""
+    redis = open_client(redis_url)
+    await redis.set("store:shards", 1)
+    until = str(2**52)
+    await redis.hset(
+        keys.payer("s00", PAYER),
+        mapping={"blocked_until_ms": until, "blocked_for": "authorization_cancelled", "epoch": "3", "outcomes": "ssd"},
+    )
+    await redis.hset(keys.payer("s00", "0x" + "cd" * 20), mapping={"open_count": "2", "open_atomic": "3000000"})
+    await redis.aclose()
+
+
+@pytest.mark.usefixtures("process")
+def test_payers_are_listed_shown_and_unblocked_with_nothing_but_the_store(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in _environment(redis_url, "http://127.0.0.1:1").items():
+        monkeypatch.setenv(name, value)
+    asyncio.run(_blocked(redis_url))
+
+    def told(*words: str) -> tuple[int, list[dict[str, object]]]:
+        status = main(["payers", *words])
+        return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    _, (blocked,) = told("list")
+    _, everybody = told("list", "--all")
+    status, (lifted,) = told("unblock", PAYER.upper().replace("0X", "0x"))
+    again, _ = told("unblock", PAYER)
+    _, nobody_left = told("list")
+    _, (unknown,) = told("show", "0x" + "ef" * 20)
+
+    assert (blocked["address"], blocked["blocked_for"]) == (PAYER, "authorization_cancelled")
+    assert (blocked["silent"], blocked["delivered"]) == (2, 1)
+    assert {(row["address"], row["open_rentals"], row["open_atomic"]) for row in everybody} == {
+        (PAYER, 0, 0),
+        ("0x" + "cd" * 20, 2, 3_000_000),
+    }
+    assert (status, lifted["blocked_for"], lifted["silent"]) == (0, None, 0)
+    assert (again, nobody_left) == (1, [])
+    assert unknown["blocked_for"] is None
+
+
+@pytest.mark.usefixtures("process")
+def test_payers_of_a_store_that_no_service_has_used_are_refused(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in _environment(redis_url, "http://127.0.0.1:1").items():
+        monkeypatch.setenv(name, value)
+
+    assert main(["payers", "list"]) == CONFIGURATION_STATUS
+    assert "no service has used it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["ab", "0x" + "ab" * 19, "0x" + "zz" * 20, "0x" + "ab" * 20 + "*"])
+@pytest.mark.usefixtures("process")
+def test_what_is_no_address_names_no_payer(address: str) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["payers", "unblock", address])
+    assert refused.value.code == 2

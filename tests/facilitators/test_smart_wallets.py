@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
-import vyper
 from eth_abi.abi import encode
 from eth_account import Account
-from eth_utils.crypto import keccak
 
 from phoneagent.core.payment import Payment
 from phoneagent.core.ports import Paid, SettleClaimed, SettleDeclined
@@ -17,55 +14,12 @@ from phoneagent.facilitators import RpcChain, reasons
 from phoneagent.facilitators.deployless import first_then
 from phoneagent.x402 import BASE, authorization_digest
 from phoneagent.x402.erc6492 import MAGIC, unwrap
+from tests.facilitators.contracts import FACTORY, WALLET, code, selector
 from tests.facilitators.payments import MULE_KEY, PAYER_KEY, PRICE, address, signed
 from tests.facilitators.world import World, checksum
 from tests.waiting import within
 
-WALLET = """
-# pragma version 0.4.3
-owner: public(address)
-
-@external
-def hand_over(to: address):
-    assert self.owner == empty(address) or self.owner == msg.sender, "not the owner"
-    self.owner = to
-
-@external
-@view
-def isValidSignature(digest: bytes32, signature: Bytes[2048]) -> bytes4:
-    r: uint256 = convert(slice(signature, 32, 32), uint256)
-    s: uint256 = convert(slice(signature, 64, 32), uint256)
-    v: uint256 = convert(slice(signature, 96, 1), uint256)
-    assert ecrecover(digest, v, r, s) == self.owner
-    return 0x1626ba7e
-"""
-FACTORY = """
-# pragma version 0.4.3
-interface Wallet:
-    def hand_over(to: address): nonpayable
-
-wallet: immutable(address)
-
-@deploy
-def __init__(_wallet: address):
-    wallet = _wallet
-
-@external
-def create(owner: address) -> address:
-    made: address = create_minimal_proxy_to(wallet, salt=convert(owner, bytes32))
-    extcall Wallet(made).hand_over(owner)
-    return made
-"""
 ZERO = "0x" + "00" * 20
-
-
-@cache
-def code(source: str) -> bytes:
-    return bytes.fromhex(vyper.compile_code(source)["bytecode"][2:])
-
-
-def selector(signature: str) -> bytes:
-    return bytes(keccak(text=signature)[:4])
 
 
 async def send(world: World, to: str | None, data: bytes, key: str | bytes = MULE_KEY) -> dict[str, Any]:

@@ -177,19 +177,31 @@ class Outside:
             await asyncio.sleep(0.02)
         raise TimeoutError("the ether was not mined")
 
-    async def _send(self, payer: Wallet, to: str, wei: int, data: str) -> None:
+    async def call(self, payer: Wallet, to: str | None, data: bytes) -> dict[str, Any]:
+        """Send an ordinary transaction, without a recipient a contract's creation; return its receipt."""
+        tx_hash = await self._send(payer, to, 0, "0x" + data.hex())
+        for _ in range(250):
+            receipt = await self.rpc("eth_getTransactionReceipt", tx_hash)
+            if receipt is not None:
+                assert receipt["status"] == "0x1"
+                return dict(receipt)
+            await asyncio.sleep(0.02)
+        raise TimeoutError("the transaction was not mined")
+
+    async def _send(self, payer: Wallet, to: str | None, wei: int, data: str) -> str:
         account = Account.from_key(payer.key)
         transaction = {
-            "to": bytes.fromhex(to[2:]),
+            **({} if to is None else {"to": bytes.fromhex(to[2:])}),
             "data": data,
             "nonce": int(await self.rpc("eth_getTransactionCount", account.address, "pending"), 16),
-            "gas": 200_000,
+            "gas": 1_000_000,
             "maxFeePerGas": 10**9,
             "maxPriorityFeePerGas": 10**6,
             "chainId": self.told["chain_id"],
             "value": wei,
         }
-        await self.rpc("eth_sendRawTransaction", "0x" + account.sign_transaction(transaction).raw_transaction.hex())
+        raw = account.sign_transaction(transaction).raw_transaction
+        return str(await self.rpc("eth_sendRawTransaction", "0x" + raw.hex()))
 
     async def sms(self, rental: dict[str, Any], wait: int = 25) -> httpx.Response:
         return await self.http.get(f"/sms/{rental['rental_id']}", params={"token": rental["token"], "wait": wait})

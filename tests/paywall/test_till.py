@@ -210,7 +210,7 @@ def test_what_contradicts_the_signature_is_kept_for_after_the_claim_lookup(till:
 @pytest.mark.parametrize("code", [code for code in MEANINGS if MEANINGS[code].retry_action == "resign"])
 def test_a_refused_payment_is_called_unused_only_where_that_is_certain(till: Till, code: str) -> None:
     body = _v1(till.refused(Product.RENT, 2_000_000, PaymentRefused(code, "because")))
-    perhaps_used = code in {"authorization_used", "invalid_signature", "resign"}
+    perhaps_used = code in {"authorization_used", "invalid_signature", "wallet_not_deployed", "resign"}
     assert (body["code"], body["detail"], body["error"]) == (code, "because", "because")
     assert body["accepts"][0]["maxAmountRequired"] == "2000000"
     assert body["retry_action"] == "resign"

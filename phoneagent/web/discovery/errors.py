@@ -81,6 +81,8 @@ SECTIONS = (
             "payment_required": "There is no payment. This is the offer, not a fault; the body has no `code`.",
             "invalid_signature": "The signature does not belong to `from`, or differs from the one that this "
             "authorization came with before.",
+            "wallet_not_deployed": "The payer is a smart wallet that is not deployed yet, behind a factory that this "
+            "service does not take (ERC-6492). Deploy the wallet first.",
             "unsupported_scheme": "The payment names another scheme or network than the offer.",
             "wrong_asset": "The payment is in another token than the offered USDC.",
             "wrong_recipient": "`to` is not the offer's `payTo`.",
@@ -122,15 +124,17 @@ SECTIONS = (
         LimitReached,
         {
             "exposure_exceeded": "The payer's open rentals and this one together are more than its balance, or more "
-            "than is allowed for one payer.",
-            "too_many_open_rentals": "The payer has as many open rentals as are allowed.",
+            "than is allowed for one payer or one address.",
+            "too_many_open_rentals": "The payer, or the address that asks, has as many open rentals as are allowed.",
+            "cooling_down": "Of the payer's, or the address's, recent rentals too many ended without an SMS.",
         },
     ),
     Section(
         "Too fast",
         CallerLimited,
         {
-            "rate_limited": "More requests from this address, or rentals by this payer, than are allowed in a time.",
+            "rate_limited": "More requests from this address, or rentals by it or by this payer, than are "
+            "allowed in a time.",
             "too_many_waiters": "Too many requests wait for this rental, from this address, or in all.",
         },
     ),
