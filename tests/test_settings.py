@@ -249,3 +249,20 @@ def test_one_address_of_a_list_that_anybody_can_answer_for_is_refused(environmen
 def test_one_node_elsewhere_forbids_the_dev_clock(environment: Environment) -> None:
     environment(DEV_CLOCK="1", RPC_URL="http://127.0.0.1:1,https://elsewhere.test")
     assert _problems() == ["PHONEAGENT_*: dev_clock: is refused unless chain, Redis and public URL are on loopback"]
+
+
+def test_factories_of_wallets_are_addresses_and_need_a_facilitator_that_deploys(environment: Environment) -> None:
+    environment(ERC6492_FACTORIES=f" 0x{'Ab' * 20} , 0x{'cd' * 20},")
+    assert read_settings().factories == {"0x" + "ab" * 20, "0x" + "cd" * 20}
+    environment(ERC6492_FACTORIES="0x12")
+    (wrong,) = _problems()
+    assert wrong.startswith("PHONEAGENT_ERC6492_FACTORIES: must be an address")
+    environment(ERC6492_FACTORIES="0x" + "cd" * 20, FACILITATOR="local", RELAYER_PRIVATE_KEY="1" * 64)
+    assert _problems() == [
+        "PHONEAGENT_*: erc6492_factories: must be empty when facilitator is local, which deploys no wallets"
+    ]
+
+
+def test_by_default_no_factory_deploys_a_wallet(environment: Environment) -> None:
+    environment()
+    assert read_settings().factories == frozenset()
