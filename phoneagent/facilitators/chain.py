@@ -107,9 +107,7 @@ class RpcChain:
             refusal_is_payers=refusal is not None and reasons.blames_payer(refusal),
         )
 
-    async def _find_settlement(
-        self, rpc: Rpc, payment: Payment, from_block: int, hint: str | None
-    ) -> SettlementProof:
+    async def _find_settlement(self, rpc: Rpc, payment: Payment, from_block: int, hint: str | None) -> SettlementProof:
         newest = await _head(rpc)
         block = max(newest - self._behind, 0)
         is_used_now, is_used, time_s = await _nonce_state(rpc, payment, newest, block)

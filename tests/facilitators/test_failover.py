@@ -64,7 +64,7 @@ class Witness:
             raise Unavailable("chain_unavailable", "away")
         return PayerReading(1, 0, self.is_used, payer_has_code=False, refusal=None)
 
-    async def find_settlement(self, _payment: Payment, _from_block: int) -> SettlementProof:
+    async def find_settlement(self, _payment: Payment, _from_block: int, _hint: str | None = None) -> SettlementProof:
         return Undecided(self.is_used)
 
 

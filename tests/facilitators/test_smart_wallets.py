@@ -12,6 +12,7 @@ from phoneagent.core.payment import Payment
 from phoneagent.core.ports import Paid, SettleClaimed, SettleDeclined
 from phoneagent.facilitators import RpcChain, reasons
 from phoneagent.facilitators.deployless import first_then
+from phoneagent.facilitators.nodes import Nodes
 from phoneagent.x402 import BASE, authorization_digest
 from phoneagent.x402.erc6492 import MAGIC, unwrap
 from tests.facilitators.contracts import FACTORY, WALLET, code, selector
@@ -128,8 +129,10 @@ async def test_a_wallet_that_is_not_deployed_is_judged_only_behind_a_factory_tha
     payment = wrapped(owned(wallet), factory, creation(owner))
 
     refused = await within(world.witness().read_payer(payment))
-    elsewhere = await within(RpcChain(world.rpc, factories=frozenset({"0x" + "12" * 20})).read_payer(payment))
-    allowed = await within(RpcChain(world.rpc, factories=frozenset({factory})).read_payer(payment))
+    elsewhere = await within(
+        RpcChain(Nodes.only(world.rpc), factories=frozenset({"0x" + "12" * 20})).read_payer(payment)
+    )
+    allowed = await within(RpcChain(Nodes.only(world.rpc), factories=frozenset({factory})).read_payer(payment))
 
     assert not refused.payer_has_code
     assert not elsewhere.payer_has_code
@@ -141,7 +144,7 @@ async def test_an_allowed_factory_does_not_make_a_strangers_signature_good(world
     factory, owner = await factory_of(world), address(PAYER_KEY)
     wallet = await wallet_at(world, factory, owner)
     await world.chain.mint(wallet, 5 * PRICE)
-    witness = RpcChain(world.rpc, factories=frozenset({factory}))
+    witness = RpcChain(Nodes.only(world.rpc), factories=frozenset({factory}))
 
     forged = await within(witness.read_payer(wrapped(owned(wallet, MULE_KEY), factory, creation(owner))))
     undeployed = await within(witness.read_payer(wrapped(owned(wallet), factory, b"nonsense")))
@@ -156,7 +159,7 @@ async def test_a_poor_wallet_that_is_not_deployed_is_refused_in_the_tokens_own_w
     factory, owner = await factory_of(world), address(PAYER_KEY)
     payment = wrapped(owned(await wallet_at(world, factory, owner)), factory, creation(owner))
 
-    reading = await within(RpcChain(world.rpc, factories=frozenset({factory})).read_payer(payment))
+    reading = await within(RpcChain(Nodes.only(world.rpc), factories=frozenset({factory})).read_payer(payment))
 
     assert (reading.balance_atomic, reading.refusal) == (0, "ERC20: transfer amount exceeds balance")
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from phoneagent.facilitators.local.gas import TRANSFER_GAS
-
 from phoneagent.x402.erc6492 import inner_signature
 
 if TYPE_CHECKING:
