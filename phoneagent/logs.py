@@ -16,11 +16,16 @@ FIELDS = frozenset(
     {
         "activation_id",
         "attempts",
+        "base_fee_wei",
+        "bids",
         "code",
         "detail",
+        "end",
+        "facilitator",
         "job",
         "loops",
         "method",
+        "node",
         "order",
         "owner",
         "port",
@@ -34,8 +39,12 @@ FIELDS = frozenset(
         "state",
         "tx_hash",
         "verb",
+        "wei",
     }
 )
+
+QUIETED = ("httpx", "httpcore", "uvicorn.access")
+"""Libraries that log URLs, and with them keys and tokens: only their warnings are written."""
 
 
 class JsonLines(logging.Formatter):
@@ -65,5 +74,5 @@ def set_up(level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for name in ("httpx", "httpcore", "uvicorn.access"):
+    for name in QUIETED:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -4,6 +4,7 @@ It must never replace a part of the product by a double.
 """
 
 import asyncio
+import logging
 import sys
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from phoneagent.dev.valkey import EmbeddedValkey
+from phoneagent.logs import QUIETED
 from tests.network import close_network
 
 # `pytest --hypothesis-profile=explore` looks for new examples; a plain run tries the same ones everywhere, CI or not.
@@ -37,6 +39,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def shallow_frames() -> None:
     """Importing py_ecc allows 100,000 frames, at which a parser of nested JSON ends the whole run with its C stack."""
     sys.setrecursionlimit(min(sys.getrecursionlimit(), DEEPEST_FRAMES))
+
+
+@pytest.fixture(autouse=True)
+def plain_loggers() -> None:
+    """A command that was run within a test has quieted libraries for good; the tests after it want to hear them."""
+    for name in QUIETED:
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(autouse=True)

@@ -188,7 +188,7 @@ JOURNEYS = {
             "an sms nobody settles in time",
             an_sms_too_late,
             0,
-            Plan((_point(Side.AFTER, "rentals.commit sms_seen"),), dead_for_s=4_000),
+            Plan((_point(Side.AFTER, "rentals.commit_last sms_seen"),), dead_for_s=4_000),
         ),
     )
 }

@@ -58,7 +58,7 @@ async def test_a_number_bought_when_its_order_has_long_ended_is_given_back_as_a_
     assert sorted(rental.order.state for rental in outcome.rentals if rental.order) == ["finished", "refunded"]
 
 
-@pytest.mark.parametrize("step", ["rentals.commit joined", "facilitator.settle"])
+@pytest.mark.parametrize("step", ["rentals.commit intended", "facilitator.settle"])
 async def test_two_processes_at_the_same_step_do_it_once(world: World, step: str) -> None:
     outcome = await play_paused(world, JOURNEYS[AN_SMS], CrashPoint(Side.BEFORE, step), wakes_in_between=True)
     assert outcome.faults == []

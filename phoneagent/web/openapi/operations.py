@@ -54,6 +54,7 @@ def paths() -> Json:
 
 def _list_services() -> Json:
     return {
+        **_FREE,
         "operationId": "listServices",
         "summary": "Look at everything on sale and its price, free.",
         "description": "Services, countries, SKUs and prices, without stock. The same for everybody, and may be kept. "
