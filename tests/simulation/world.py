@@ -12,10 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
+from unittest.mock import patch
+
+from starlette.routing import Route
 
 from phoneagent.bootstrap import Engine, crew, web_app
 from phoneagent.core.invariants import Violation
 from phoneagent.core.tokens import TokenSigner
+from phoneagent.web.discovery import Discovery
 from tests.simulation.chain import Kind, ModelChain, Transaction
 from tests.simulation.cheque import PAY_TO
 from tests.simulation.clients import Client
@@ -39,6 +43,7 @@ OTHERS_MISBEHAVE_S = 240.0
 QUIET_LOOK_S = 20.0
 GRACE_S = 5.0
 SECRET = b"s" * 32
+_PAGES: list[Route] = []
 
 
 @dataclass(frozen=True)
@@ -255,7 +260,7 @@ class World:
 def simulate(seed: int) -> Outcome:
     """Run one seed."""
     world = World(seed)
-    with overhearing(world.story, world.judge), _as_current(world.loop):
+    with overhearing(world.story, world.judge), _as_current(world.loop), _pages_made_once():
         try:
             world.loop.run_until_complete(world.run())
         except Deadlock:
@@ -264,6 +269,20 @@ def simulate(seed: int) -> Outcome:
             lasted_s = world.loop.time()
             world.clean_up()
     return Outcome(seed, world.judge.violations, world.story, world.story.counts, lasted_s)
+
+
+@contextmanager
+def _pages_made_once() -> Iterator[None]:
+    """Let all processes share the pages that introduce the service: their bytes are the same, and making them slow."""
+    make = Discovery.routes
+
+    def routes(self: Discovery) -> list[Route]:
+        if not _PAGES:
+            _PAGES.extend(make(self))
+        return _PAGES
+
+    with patch.object(Discovery, "routes", routes):
+        yield
 
 
 @contextmanager

@@ -1,4 +1,5 @@
--- Take rentals whose job is due, oldest first, or first those whose authorization ends first. The entry is put off by the lease, so that a dead worker's job comes back.
+-- Take rentals whose job is due, oldest first, or first those whose authorization ends first. The entry is put off by
+-- the lease, so that a dead worker's job comes back.
 -- A rental under a lease, or with an earlier kind of job overdue, is put off and passed over.
 -- KEYS: due set of this job, then the due sets of the job kinds that go before it
 -- ARGV: clock, lease_ms, most, prefix of rental keys, 'raw' when this job runs on the raw clock,
@@ -26,8 +27,14 @@ local function nearest_deadline_first(ids)
   end)
   return ids
 end
+local function wait_ms()
+  local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+  return first[2] and math.max(0, math.ceil(tonumber(first[2]) - clock)) or -1
+end
+local idle_for = wait_ms()
+if idle_for ~= 0 or most == 0 then return {now_ms, idle_for} end
 local by_deadline, taken = tonumber(ARGV[6]), {}
-local looked_at = most > 0 and math.max(4 * most, by_deadline) or 0
+local looked_at = math.max(4 * most, by_deadline)
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', clock, 'LIMIT', 0, looked_at)
 if by_deadline > 0 then due = nearest_deadline_first(due) end
 for _, id in ipairs(due) do
@@ -48,6 +55,4 @@ for _, id in ipairs(due) do
     taken[#taken + 1] = {id, fence, redis.call('HGETALL', key)}
   end
 end
-local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-local wait = first[2] and math.max(0, math.ceil(tonumber(first[2]) - clock)) or -1
-return {now_ms, wait, unpack(taken)}
+return {now_ms, wait_ms(), unpack(taken)}
