@@ -36,11 +36,16 @@ async def bare_starlette(rig: Rig, answers: dict[str, Answer]) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def official_middleware(rig: Rig) -> AsyncIterator[Program]:
-    """Run the official middleware in its own environment, beside our stub of a facilitator."""
+async def official_middleware(rig: Rig, *, is_discoverable: bool) -> AsyncIterator[Program]:
+    """Run the official middleware in its own environment, beside our stub of a facilitator.
+
+    A discoverable one tells catalogues what ours tells them.
+    """
     port = processes.free_port()
     argv = processes.served("bench.official", port, str(Path.cwd() / OFFICIAL_PYTHON))
     env = {told.FACILITATOR: rig.outside.url, told.PAY_TO: rig.keys.pay_to}
+    if is_discoverable:
+        env[told.DISCOVERABLE] = "1"
     async with processes.running("official", argv, rig.home, on=rig.cores.server, port=port, env=env) as server:
         yield server
 

@@ -15,7 +15,13 @@ from bench.processes import Program
 from bench.rig import Rig
 
 REQUESTS = {"rent": ("POST /rent", load.post("/rent")), "countries": ("GET /countries", load.get("/countries"))}
-BOUNDS = {"bare Starlette, same bytes": at_least(0.6), "x402 2.25 middleware": at_least(5)}
+BOUNDS = {
+    "bare Starlette, same bytes": at_least(0.6),
+    "x402 2.25 middleware, discoverable": at_least(5),
+    "x402 2.25 middleware, offer only": None,
+}
+"""The official one has no version 1; its bare offer tells catalogues nothing either, and is a sixth of our bytes."""
+
 WARM_UP_S = 0.2
 PAYMENT_REQUIRED = 402
 
@@ -24,8 +30,12 @@ async def measure(rig: Rig, ours: Program, length: Length) -> list[Figure]:
     """Return a row per request and rival; rounds alternate between the servers, and the medians are compared."""
     answers = await rivals.unpaid_answers(ours)
     figures = []
-    async with rivals.bare_starlette(rig, answers) as bare, rivals.official_middleware(rig) as official:
-        servers = {"ours": ours, **dict(zip(BOUNDS, (bare, official), strict=True))}
+    async with (
+        rivals.bare_starlette(rig, answers) as bare,
+        rivals.official_middleware(rig, is_discoverable=True) as discoverable,
+        rivals.official_middleware(rig, is_discoverable=False) as plain,
+    ):
+        servers = {"ours": ours, **dict(zip(BOUNDS, (bare, discoverable, plain), strict=True))}
         for name, (title, request) in REQUESTS.items():
             costs = await _alternate(servers, request, length)
             figures += _rows(f"unpaid {title}", costs, rivals.size(answers[name]))
