@@ -1,4 +1,4 @@
-"""The outside world of the development service in one process: chain, facilitator and simulated provider.
+"""The outside world of the development service in one process: chain, facilitator and simulated providers.
 
 Started by the composition with its orders on one pipe; it tells its addresses on another. It must never serve anything
 but loopback, and it ends with its parent.
@@ -28,7 +28,7 @@ from phoneagent.dev.chain import CHAIN_ID, DevChain
 from phoneagent.dev.control import ControlGuard, Faults, control_routes
 from phoneagent.dev.facilitator import facilitator_app
 from phoneagent.dev.keys import DevKeys, address_of
-from phoneagent.dev.simulators.smsactivate import SmsActivateSimulator
+from phoneagent.dev.simulators import HeroSimulator, SmsActivateSimulator
 from phoneagent.facilitators import LocalFacilitator, MemoryOutbox, Nodes, Relayer, Rpc
 from phoneagent.store.clock import DevClockHand
 from phoneagent.store.connect import open_client
@@ -53,11 +53,11 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the parts listen."""
+    """Where the parts listen; the simulated providers by the names that are announced."""
 
     rpc_url: str
     facilitator_url: str
-    smsactivate_url: str
+    simulators: dict[str, str]
 
 
 class Chain(Protocol):
@@ -72,6 +72,17 @@ class Chain(Protocol):
 
     async def aclose(self) -> None:
         """End the node and everything it holds."""
+
+
+class Simulator(Protocol):
+    """A simulated provider."""
+
+    @property
+    def app(self) -> ASGIApp:
+        """The provider's own protocol, and the control API."""
+
+    def close(self) -> None:
+        """Close what it remembers in."""
 
 
 class SharedClock:
@@ -114,10 +125,11 @@ async def run(orders: Orders, tell: int, open_chain: OpenChain) -> None:
     clock = SharedClock(hand)
     chain = await open_chain(orders, clock)
     clock.chain = chain
-    socks = [bind(HOST, 0) for _ in range(3)]
-    rpc_url, facilitator_url, provider_url = (f"http://{HOST}:{sock.getsockname()[1]}" for sock in socks)
+    simulators = _simulators(orders, clock)
+    socks = [bind(HOST, 0) for _ in range(2 + len(simulators))]
+    rpc_url, facilitator_url, *urls = (f"http://{HOST}:{sock.getsockname()[1]}" for sock in socks)
+    addresses = Addresses(rpc_url, facilitator_url, dict(zip(simulators, urls, strict=True)))
     async with httpx.AsyncClient(trust_env=False) as http, asyncio.TaskGroup() as group:
-        provider = _provider(orders, clock)
         group.create_task(serve(_chain_app(chain, clock), socks[0], stopping, 1))
         await _is_served(http, rpc_url)
         domain = network_of(CHAIN_ID).usdc
@@ -125,11 +137,13 @@ async def run(orders: Orders, tell: int, open_chain: OpenChain) -> None:
         relayer = await Relayer.open(relayer_key, domain, MemoryOutbox, clock.now_s)
         facilitator = LocalFacilitator(Nodes.only(Rpc(http, rpc_url)), relayer, domain, clock.now_s)
         group.create_task(serve(facilitator_app(facilitator, domain, clock=clock), socks[1], stopping, 1))
-        group.create_task(serve(provider.app, socks[2], stopping, 1))
-        os.write(tell, json.dumps(asdict(Addresses(rpc_url, facilitator_url, provider_url))).encode())
+        for simulator, sock in zip(simulators.values(), socks[2:], strict=True):
+            group.create_task(serve(simulator.app, sock, stopping, 1))
+        os.write(tell, json.dumps(asdict(addresses)).encode())
         os.close(tell)
         await stopping.wait()
-    provider.close()
+    for simulator in simulators.values():
+        simulator.close()
     await chain.aclose()
     await redis.aclose()
 
@@ -153,14 +167,23 @@ async def open_embedded(orders: Orders, clock: SharedClock) -> DevChain:
     return chain
 
 
-def _provider(orders: Orders, clock: SharedClock) -> SmsActivateSimulator:
-    data_path = Path(orders.data_dir) / "smsfast.json" if orders.data_dir else None
-    return SmsActivateSimulator(
-        clock,
-        api_key=orders.keys.smsfast_api_key,
-        balance_atomic=PROVIDER_BALANCE_ATOMIC,
-        data_path=data_path,
-    )
+def _simulators(orders: Orders, clock: SharedClock) -> dict[str, Simulator]:
+    """Return the simulated providers by the names that are announced, each with an account file of its own."""
+    home = Path(orders.data_dir) if orders.data_dir else None
+    return {
+        "smsactivate": SmsActivateSimulator(
+            clock,
+            api_key=orders.keys.smsfast_api_key,
+            balance_atomic=PROVIDER_BALANCE_ATOMIC,
+            data_path=home / "smsfast.json" if home else None,
+        ),
+        "hero": HeroSimulator(
+            clock,
+            api_key=orders.keys.hero_api_key,
+            balance_atomic=PROVIDER_BALANCE_ATOMIC,
+            data_path=home / "hero.json" if home else None,
+        ),
+    }
 
 
 def _chain_app(chain: Chain, clock: SharedClock) -> Starlette:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from eth_account import Account
@@ -23,25 +23,30 @@ class DevKeys:
     wallet: str
     pay_to: str
     smsfast_api_key: str
+    hero_api_key: str
     token_secret: str
 
 
 def load_or_make(data_dir: Path | None) -> DevKeys:
-    """Return the keys of a data directory, made at first use; fresh ones without a directory."""
+    """Return the keys of a data directory, each made at its first use; fresh ones without a directory."""
     path = data_dir / "keys.json" if data_dir is not None else None
-    if path is not None and path.exists():
-        return DevKeys(**json.loads(path.read_text()))
-    keys = DevKeys(
+    kept = json.loads(path.read_text()) if path is not None and path.exists() else {}
+    keys = replace(_made(), **kept)
+    if path is not None and asdict(keys) != kept:
+        _write(path, json.dumps(asdict(keys), indent=1))
+    return keys
+
+
+def _made() -> DevKeys:
+    return DevKeys(
         owner=_private_key(),
         relayer=_private_key(),
         wallet=_private_key(),
         pay_to=address_of(_private_key()),
         smsfast_api_key=secrets.token_hex(16),
+        hero_api_key=secrets.token_hex(16),
         token_secret=secrets.token_urlsafe(32),
     )
-    if path is not None:
-        _write(path, json.dumps(asdict(keys), indent=1))
-    return keys
 
 
 def address_of(private_key: str) -> str:

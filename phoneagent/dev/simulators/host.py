@@ -52,6 +52,7 @@ class Refusal(StrEnum):
     NO_NUMBERS = "NO_NUMBERS"
     PRICE_ABOVE_MAX = "WRONG_MAX_PRICE"
     NO_BALANCE = "NO_BALANCE"
+    ORDER_EXISTS = "ORDER_ALREADY_EXISTS"
     NO_ACTIVATION = "NO_ACTIVATION"
     EARLY_CANCEL = "EARLY_CANCEL_DENIED"
     BAD_STATUS = "BAD_STATUS"
@@ -79,7 +80,11 @@ class ShownSms:
 
 @dataclass(slots=True)
 class Activation:
-    """One number, sold once. ``underway`` are SMS that were sent and have not arrived yet."""
+    """One number, sold once. ``underway`` are SMS that were sent and have not arrived yet.
+
+    ``order_id`` is the buyer's own name for the purchase, where it gave one; ``wants_more`` says that it has asked for
+    another SMS since the last one came.
+    """
 
     id: int
     number: str
@@ -90,6 +95,13 @@ class Activation:
     status: ActivationStatus = ActivationStatus.WAITING
     sms: list[ShownSms] = field(default_factory=list)
     underway: list[ShownSms] = field(default_factory=list)
+    order_id: str = ""
+    wants_more: bool = False
+
+    @property
+    def ends_at_ms(self) -> int:
+        """Return when its window is over."""
+        return self.bought_at_ms + WINDOW_MS
 
     @classmethod
     def from_record(cls, record: Record) -> Activation:
@@ -108,9 +120,21 @@ class Host:
     """The account. Every method first lets happen what the clock says has happened since the last one."""
 
     def __init__(
-        self, clock: DevClock, *, balance_atomic: int, shelf: Shelf = DEFAULT_SHELF, data_path: Path | None = None
+        self,
+        clock: DevClock,
+        *,
+        balance_atomic: int,
+        shelf: Shelf = DEFAULT_SHELF,
+        data_path: Path | None = None,
+        first_id: int = FIRST_ID,
+        sms_most: int = 1,
     ) -> None:
-        """Go on from ``data_path`` where it holds an account already; its balance then wins over ``balance_atomic``."""
+        """Go on from ``data_path`` where it holds an account already; its balance then wins over ``balance_atomic``.
+
+        A number takes up to ``sms_most`` SMS within its window.
+        """
+        self._first_id = first_id
+        self._sms_most = sms_most
         self._clock = clock
         self._shelf = shelf
         self._services = {service for _, service in shelf}
@@ -119,6 +143,7 @@ class Host:
         self._paid_in = balance_atomic
         self._activations: dict[int, Activation] = {}
         self._by_number: dict[str, int] = {}
+        self._order_ids: set[str] = set()
         self._charged = 0
         self._out: Counter[tuple[str, str]] = Counter()
         self._due: list[tuple[int, int]] = []
@@ -138,12 +163,16 @@ class Host:
         self._catch_up()
         return {pair: Offer(offer.cost_atomic, offer.count - self._out[pair]) for pair, offer in self._shelf.items()}
 
-    def buy(self, country: str, service: str, ceiling_atomic: int | None) -> Activation:
+    def buy(self, country: str, service: str, ceiling_atomic: int | None, order_id: str = "") -> Activation:
         """Sell one number at the shelf's cost, or raise RefusedError and charge nothing."""
         now_ms = self._catch_up()
+        if order_id in self._order_ids:
+            raise RefusedError(Refusal.ORDER_EXISTS)
         cost_atomic = self._sellable_cost(country, service, ceiling_atomic)
-        serial = FIRST_ID + len(self._activations)
-        activation = Activation(serial, number(country, serial), country, service, cost_atomic, now_ms)
+        serial = self._first_id + len(self._activations)
+        activation = Activation(
+            serial, number(country, serial), country, service, cost_atomic, now_ms, order_id=order_id
+        )
         self._keep(activation)
         self._journal.append(asdict(activation))
         return activation
@@ -172,13 +201,33 @@ class Host:
             raise RefusedError(Refusal.BAD_STATUS)
         self._move(activation, ActivationStatus.FINISHED)
 
+    def ask_again(self, activation_id: str) -> None:
+        """Ask for another SMS, once one has come."""
+        activation = self.find(activation_id)
+        if activation.status is not ActivationStatus.RECEIVED or not self._takes_sms(activation):
+            raise RefusedError(Refusal.BAD_STATUS)
+        activation.wants_more = True
+        self._journal.append(asdict(activation))
+
+    def running(self) -> list[Activation]:
+        """Return the activations that are neither closed nor past their window, newest first."""
+        now_ms = self._catch_up()
+        alive = {ActivationStatus.WAITING, ActivationStatus.RECEIVED}
+        every = reversed(self._activations.values())
+        return [one for one in every if one.status in alive and now_ms < one.ends_at_ms]
+
+    def bought_between(self, from_ms: int, to_ms: int) -> list[Activation]:
+        """Return every activation of a span, newest first."""
+        self._catch_up()
+        return [one for one in reversed(self._activations.values()) if from_ms <= one.bought_at_ms <= to_ms]
+
     def send_sms(self, order: SmsOrder) -> SmsFate:
         """Send an SMS to a number. It is lost unless the activation is waiting when it arrives."""
         now_ms = self._catch_up()
         activation = self._receiver(order)
         if activation is None:
             return SmsFate.UNKNOWN_NUMBER
-        if activation.status is not ActivationStatus.WAITING:
+        if not self._takes_sms(activation):
             return SmsFate.LOST
         sms = ShownSms(
             now_ms + round(order.delay_s * 1000), order.sender, order.text, order.code or code_in(order.text)
@@ -217,6 +266,12 @@ class Host:
             raise RefusedError(Refusal.NO_BALANCE)
         return offer.cost_atomic
 
+    def _takes_sms(self, activation: Activation) -> bool:
+        if activation.status is ActivationStatus.WAITING:
+            return True
+        has_room = len(activation.sms) < self._sms_most and self._clock.now_ms() < activation.ends_at_ms
+        return activation.status is ActivationStatus.RECEIVED and has_room
+
     def _receiver(self, order: SmsOrder) -> Activation | None:
         if order.activation_id is None:
             known = self._by_number.get((order.number or "").removeprefix("+"))
@@ -236,12 +291,13 @@ class Host:
     def _happen(self, activation: Activation, at_ms: int) -> None:
         arrived = [sms for sms in activation.underway if sms.at_ms <= at_ms]
         activation.underway = [sms for sms in activation.underway if sms.at_ms > at_ms]
-        if activation.status is not ActivationStatus.WAITING:
+        if not self._takes_sms(activation):
             return
-        if arrived:  # one SMS per activation: the host has no status 3 to ask for another (providers.md §1.6)
-            activation.sms.append(arrived[0])
+        if arrived:
+            activation.sms += arrived[: self._sms_most - len(activation.sms)]
+            activation.wants_more = False
             self._move(activation, ActivationStatus.RECEIVED)
-        elif at_ms >= activation.bought_at_ms + WINDOW_MS:
+        elif activation.status is ActivationStatus.WAITING and at_ms >= activation.ends_at_ms:
             self._move(activation, ActivationStatus.EXPIRED)
 
     def _move(self, activation: Activation, status: ActivationStatus) -> None:
@@ -254,11 +310,13 @@ class Host:
     def _keep(self, activation: Activation) -> None:
         self._activations[activation.id] = activation
         self._by_number[activation.number] = activation.id
+        if activation.order_id:
+            self._order_ids.add(activation.order_id)
         if activation.status not in _REFUNDED:
             self._charged += activation.cost_atomic
             self._out[activation.country, activation.service] += 1
         if activation.status is ActivationStatus.WAITING:
-            heapq.heappush(self._due, (activation.bought_at_ms + WINDOW_MS, activation.id))
+            heapq.heappush(self._due, (activation.ends_at_ms, activation.id))
         for sms in activation.underway:
             heapq.heappush(self._due, (sms.at_ms, activation.id))
 

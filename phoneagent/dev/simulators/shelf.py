@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from phoneagent.dev.simulators.dial_plan import COUNTRIES
 
-__all__ = ["DEFAULT_SHELF", "SOLD_OUT", "TOO_DEAR", "Offer", "Shelf"]
+__all__ = ["DEFAULT_SHELF", "HERO_SHELF", "SOLD_OUT", "TOO_DEAR", "Offer", "Shelf"]
 
 CENT = 10_000
 
@@ -71,3 +71,16 @@ def _offer(country: str, service: str) -> Offer:
 DEFAULT_SHELF: Shelf = {
     (country, service): _offer(country, service) for country in COUNTRIES for service in _BASE_COSTS
 }
+
+_HERO_US_GOOGLE = Offer(55 * CENT, 12_345)  # the price of the transcript of providers.md §1.11
+
+
+def _hero_offer(pair: tuple[str, str], usual: Offer) -> Offer:
+    """Return the usual offer a fifth dearer, in whole cents, with half the stock."""
+    if pair == ("187", "go"):
+        return _HERO_US_GOOGLE
+    return Offer(-(-usual.cost_atomic * 6 // (5 * CENT)) * CENT, usual.count // 2)
+
+
+HERO_SHELF: Shelf = {pair: _hero_offer(pair, offer) for pair, offer in DEFAULT_SHELF.items() if pair[0] != "12"}
+"""hero-sms's market: the same pairs, sold out in the same places, without country 12 (providers.md §1.7)."""
