@@ -176,8 +176,8 @@ class Rent:
 
     async def _buy(self, work: Work, held: Change) -> None:
         provider = next(iter(self._providers.values()))
-        purchase = self._purchase(work.rental)
         now_ms = self._clock.now_ms()
+        purchase = self._purchase(work.rental, now_ms)
         await self._check_still_lasts(work, now_ms)
         started_s = self._clock.monotonic_s()
         intent = transitions.intended(held.rental, provider.traits.name, provider.traits.purchase_timeout_ms, now_ms)
@@ -200,11 +200,13 @@ class Rent:
             case _:
                 assert_never(bought)
 
-    def _purchase(self, rental: Rental) -> Purchase:
+    def _purchase(self, rental: Rental, intent_at_ms: int) -> Purchase:
         if rental.request is None or rental.mode is None:
             msg = f"{rental.id} has no request"
             raise ValueError(msg)
-        return Purchase(rental.request.country, rental.request.service, self._terms.max_cost_atomic[rental.mode])
+        max_cost_atomic = self._terms.max_cost_atomic[rental.mode]
+        key = f"{rental.id}@{intent_at_ms}"
+        return Purchase(rental.request.country, rental.request.service, max_cost_atomic, key)
 
     async def _check_still_lasts(self, work: Work, now_ms: int) -> None:
         request = work.rental.request

@@ -6,14 +6,12 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from phoneagent.core.catalog import Mode
 from phoneagent.dev.simulators.smsactivate import HANDLER_PATH
-from phoneagent.providers.smsactivate import SMSFAST, SmsActivateProvider
+from phoneagent.providers.smsactivate import SMSFAST, Profile, SmsActivateProvider
 from tests.dev.simulators.driver import KEY
 from tests.dev.simulators.serving import Stage, SteppedClock, open_client, serve_stage
+from tests.providers.upstreams import CEILINGS
 from tests.waiting import BOUND_S
-
-CEILINGS = {Mode.ACTIVATE: 600_000, Mode.ACTIVATE_PREMIUM: 1_200_000}
 
 MakeProvider = Callable[..., SmsActivateProvider]
 
@@ -37,7 +35,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 def make_provider(stage: Stage, clock: SteppedClock, client: httpx.AsyncClient) -> MakeProvider:
-    """Make a smsfast provider for the stage, or for another origin, that waits at most ``timeout_s`` for an answer."""
+    """Make a provider, of smsfast unless told, for the stage or another origin, that waits at most ``timeout_s``."""
 
     def made(
         *,
@@ -45,15 +43,16 @@ def make_provider(stage: Stage, clock: SteppedClock, client: httpx.AsyncClient) 
         timeout_s: float = BOUND_S,
         api_key: str = KEY,
         micro_usd_per_unit: int = 1_000_000,
+        profile: Profile = SMSFAST,
     ) -> SmsActivateProvider:
-        smsfast = replace(
-            SMSFAST,
+        near = replace(
+            profile,
             base_url=(origin or stage.origin) + HANDLER_PATH,
             purchase_timeout_s=timeout_s,
             read_timeout_s=timeout_s,
             connect_timeout_s=min(timeout_s, SMSFAST.connect_timeout_s),
             micro_usd_per_unit=micro_usd_per_unit,
         )
-        return SmsActivateProvider(client, profile=smsfast, api_key=api_key, clock=clock, most_cost_atomic=CEILINGS)
+        return SmsActivateProvider(client, profile=near, api_key=api_key, clock=clock, most_cost_atomic=CEILINGS)
 
     return made

@@ -1,11 +1,13 @@
-"""The Provider port's promise, kept by every adapter against its simulator over real HTTP."""
+"""The Provider port's promise, kept by every adapter of tests/providers/upstreams against its simulator."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
+import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
-from phoneagent.core import money
-from phoneagent.core.catalog import COUNTRIES, SERVICES
+from phoneagent.core.catalog import COUNTRIES, SERVICES, mode_of
 from phoneagent.core.errors import Unavailable
 from phoneagent.core.ports import (
     Bought,
@@ -19,14 +21,14 @@ from phoneagent.core.ports import (
     PurchaseRefused,
     PurchaseUnknown,
     Received,
+    Refusal,
     Waiting,
 )
 from phoneagent.core.rental import SMS_TEXT_MOST_CHARS, Message, MessageState
 from phoneagent.core.transitions import Activation
-from phoneagent.dev.simulators import SmsActivateSimulator
-from tests.dev.simulators.driver import KEY, Driver
+from tests.dev.simulators.driver import Driver
 from tests.dev.simulators.serving import START_MS, Stage, SteppedClock, open_client
-from tests.providers.conftest import MakeProvider
+from tests.providers.upstreams import CEILINGS, PAID_IN_ATOMIC, UPSTREAMS, Staged, Upstream
 from tests.waiting import BOUND_S
 
 US_GOOGLE = Purchase("US", "go", 600_000)
@@ -35,27 +37,86 @@ SMS = "Your code is 478392"
 
 Verb = Callable[[Provider, str], Awaitable[object]]
 
+SILENT = frozenset({"timeout", "drop_reply"})
+
 READS: dict[str, Verb] = {
     "status": lambda provider, activation_id: provider.status(activation_id),
     "cancel": lambda provider, activation_id: provider.cancel(activation_id),
     "finish": lambda provider, activation_id: provider.finish(activation_id),
     "stock": lambda provider, _: provider.stock(),
+    "offers": lambda provider, _: provider.offers(),
+    "balance": lambda provider, _: provider.balance(),
+}
+LISTINGS: dict[str, Verb] = {
+    "statuses": lambda provider, activation_id: provider.statuses([activation_id]),
+    "find_unclaimed": lambda provider, _: provider.find_unclaimed(US_GOOGLE, START_MS),
+    "made_since": lambda provider, _: provider.made_since(START_MS),
 }
 FAULTS = ("timeout", "drop_reply", "5xx", "html", "banned")
 
 
+@pytest.fixture(params=UPSTREAMS, ids=lambda upstream: upstream.name)
+def upstream(request: pytest.FixtureRequest) -> Upstream:
+    assert isinstance(request.param, Upstream)
+    return request.param
+
+
 @pytest.fixture
-async def host(stage: Stage, clock: SteppedClock) -> AsyncIterator[Driver]:
-    simulator = SmsActivateSimulator(clock, api_key=KEY, balance_atomic=money.atomic("12.40"))
+async def host(stage: Stage, clock: SteppedClock, upstream: Upstream) -> AsyncIterator[Driver]:
+    """The simulator on stage, as an outsider drives it."""
+    simulator = upstream.open_simulator(clock)
     stage.app = simulator.app
     async with open_client(stage.origin) as client:
         yield Driver(client)
+    simulator.close()
 
 
 @pytest.fixture
-def provider(host: Driver, make_provider: MakeProvider) -> Provider:
+def staged(host: Driver, upstream: Upstream, stage: Stage, clock: SteppedClock, client: httpx.AsyncClient) -> Staged:
     assert host.client.base_url.is_absolute_url
-    return make_provider()
+    return Staged(upstream, stage.origin, clock, client)
+
+
+@pytest.fixture
+def provider(staged: Staged) -> Provider:
+    return staged.provider(timeout_s=BOUND_S)
+
+
+@pytest.fixture
+def lists(provider: Provider) -> Provider:
+    """A provider that can list activations."""
+    if not provider.traits.can_list_activations:
+        pytest.skip("this host has no list")
+    return provider
+
+
+@pytest.fixture
+def in_bulk(provider: Provider) -> Provider:
+    """A provider that tells about many activations at once."""
+    if not provider.traits.can_ask_in_bulk:
+        pytest.skip("this host has no bulk status")
+    return provider
+
+
+@contextmanager
+def counting(stage: Stage) -> Iterator[list[Scope]]:
+    """Note every call that reaches the simulator on stage."""
+    calls: list[Scope] = []
+    app = stage.app
+    assert app is not None
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        calls.append(scope)
+        await app(scope, receive, send)
+
+    stage.app = noting
+    yield calls
+    stage.app = app
+
+
+async def spent_atomic(host: Driver) -> int:
+    left: float = (await host.state())["balance"]
+    return PAID_IN_ATOMIC - round(left * 1_000_000)
 
 
 async def bought(provider: Provider, purchase: Purchase = US_GOOGLE) -> Activation:
@@ -70,60 +131,90 @@ async def bought(provider: Provider, purchase: Purchase = US_GOOGLE) -> Activati
 async def test_stock_is_told_in_our_codes_with_sold_out_pairs_and_without_dear_ones(provider: Provider) -> None:
     stock = await provider.stock()
 
-    assert stock["US", "go"] == 265_876
+    assert stock["US", "go"] > 1_000
     assert stock["NP", "ig"] == 0  # sold here, none left
     too_dear = {("CH", "wa"), ("AU", "tg"), ("SG", "go"), ("NO", "pm")}
     assert set(stock) == {(country, service) for country in COUNTRIES for service in SERVICES} - too_dear
 
 
+async def test_offers_tell_the_cost_of_every_pair_however_dear(provider: Provider, upstream: Upstream) -> None:
+    offers, stock = await provider.offers(), await provider.stock()
+
+    assert set(offers) == {(country, service) for country in COUNTRIES for service in SERVICES}
+    assert offers["US", "go"].cost_atomic == upstream.us_google_atomic
+    assert {pair: offer.count for pair, offer in offers.items() if pair in stock} == stock
+    assert {pair for pair, offer in offers.items() if offer.cost_atomic > CEILINGS[mode_of(pair[1])]} == {
+        *offers
+    } - set(stock)
+
+
+# ---- balance -------------------------------------------------------------------------------------------------------
+
+
+async def test_the_balance_falls_by_what_a_number_costs(provider: Provider, upstream: Upstream) -> None:
+    assert await provider.balance() == PAID_IN_ATOMIC
+    await bought(provider)
+
+    assert await provider.balance() == PAID_IN_ATOMIC - upstream.us_google_atomic
+
+
 # ---- buy -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_purchase_gives_id_and_digits_and_no_cost_that_v1_does_not_tell(
-    provider: Provider, host: Driver
+async def test_a_purchase_gives_id_and_digits_and_the_cost_where_the_host_tells_it(
+    provider: Provider, host: Driver, upstream: Upstream
 ) -> None:
     activation = await bought(provider)
 
     row = (await host.state())["activations"][0]
-    assert activation == Activation(row["activation_id"], row["number"], None)
-    assert row["cost"] == 0.31
+    told_atomic = upstream.us_google_atomic if upstream.tells_cost else None
+    assert activation == Activation(row["activation_id"], row["number"], told_atomic)
+    assert await spent_atomic(host) == upstream.us_google_atomic
     assert await provider.status(activation.activation_id) == Waiting()
 
 
-async def test_paypal_is_bought_under_the_hosts_code_for_it(provider: Provider, host: Driver) -> None:
-    await bought(provider, Purchase("US", "pm", 600_000))
-    await bought(provider, Purchase("US", "other", 600_000))
+@pytest.mark.parametrize("service", ["pm", "other"])
+async def test_a_service_with_another_name_there_is_bought_under_that_name(
+    provider: Provider, host: Driver, service: str
+) -> None:
+    offer = (await provider.offers())["US", service]
+    await bought(provider, Purchase("US", service, 600_000))
 
-    prices = (await host.get("getPrices", country=187)).json()["187"]
-    costs = [row["cost"] for row in (await host.state())["activations"]]
-    assert costs == [prices["ts"]["cost"], prices["ot"]["cost"]]
+    assert await spent_atomic(host) == offer.cost_atomic
+    assert (await provider.offers())["US", service].count == offer.count - 1
 
 
 @pytest.mark.parametrize(
-    ("purchase", "raw"),
+    ("purchase", "why", "least_cost"),
     [
-        (Purchase("NP", "ig", 600_000), "NO_NUMBERS"),
-        (Purchase("US", "go", 300_000), "WRONG_MAX_PRICE:0.31"),
-        (Purchase("CH", "wa", 1_200_000), "WRONG_MAX_PRICE:1.85"),
+        (Purchase("NP", "ig", 600_000), "no stock", False),
+        (Purchase("US", "go", 300_000), "too dear", True),
+        (Purchase("CH", "wa", 1_200_000), "far too dear", True),
     ],
 )
-async def test_no_number_below_the_ceiling_is_out_of_stock(provider: Provider, purchase: Purchase, raw: str) -> None:
-    assert await provider.buy(purchase) == OutOfStock(raw)
+async def test_no_number_below_the_ceiling_is_out_of_stock(
+    provider: Provider, upstream: Upstream, purchase: Purchase, why: str, *, least_cost: bool
+) -> None:
+    offer = (await provider.offers())[purchase.country, purchase.service]
+
+    told_atomic = offer.cost_atomic if least_cost else None
+    assert await provider.buy(purchase) == OutOfStock(upstream.words[why], told_atomic)
 
 
-async def test_an_empty_account_is_a_refusal(provider: Provider, host: Driver) -> None:
-    for _ in range(40):
-        await host.buy()
+async def test_an_empty_account_is_a_refusal(provider: Provider, upstream: Upstream) -> None:
+    for _ in range(PAID_IN_ATOMIC // upstream.us_google_atomic):
+        await bought(provider)
 
-    assert await provider.buy(US_GOOGLE) == PurchaseRefused("NO_BALANCE")
+    assert await provider.buy(US_GOOGLE) == PurchaseRefused(upstream.words["no balance"], Refusal.BALANCE)
 
 
-async def test_a_wrong_key_is_a_refusal_and_for_reads_a_fault(host: Driver, make_provider: MakeProvider) -> None:
-    stranger = make_provider(api_key="f" * 32)
+async def test_a_wrong_key_is_a_refusal_and_for_reads_a_fault(staged: Staged, host: Driver) -> None:
+    stranger = staged.provider(timeout_s=BOUND_S, api_key="f" * 32)
 
-    assert await stranger.buy(US_GOOGLE) == PurchaseRefused("BAD_KEY")
-    with pytest.raises(Unavailable):
-        await stranger.stock()
+    assert await stranger.buy(US_GOOGLE) == PurchaseRefused(staged.upstream.words["bad key"], Refusal.AUTH)
+    for read in READS.values():
+        with pytest.raises(Unavailable):
+            await read(stranger, "1")
     assert (await host.state())["activations"] == []
 
 
@@ -136,10 +227,10 @@ async def test_a_country_that_the_host_has_no_id_for_is_refused_unsent(provider:
 
 @pytest.mark.parametrize(("kind", "sold"), [("timeout", 0), ("drop_reply", 1), ("slow", 1), ("5xx", 0), ("html", 0)])
 async def test_a_purchase_without_an_understood_answer_is_unknown_and_not_repeated(
-    host: Driver, make_provider: MakeProvider, kind: str, sold: int
+    host: Driver, staged: Staged, kind: str, sold: int
 ) -> None:
     await host.fault("purchase", kind, times=1)
-    provider = make_provider(timeout_s=SHORT_S if kind in {"timeout", "drop_reply", "slow"} else BOUND_S)
+    provider = staged.provider(timeout_s=SHORT_S if kind in {"timeout", "drop_reply", "slow"} else BOUND_S)
 
     assert isinstance(await provider.buy(US_GOOGLE), PurchaseUnknown)
     assert len((await host.state())["activations"]) == sold
@@ -151,34 +242,38 @@ async def test_a_purchase_that_is_only_slow_succeeds(provider: Provider, host: D
     await bought(provider)
 
 
-async def test_a_ban_and_stale_stock_buy_nothing_for_certain(provider: Provider, host: Driver) -> None:
+async def test_a_ban_and_stale_stock_buy_nothing_for_certain(
+    provider: Provider, host: Driver, upstream: Upstream
+) -> None:
     await host.fault("purchase", "banned")
     await host.fault("purchase", "no_numbers")
 
-    assert await provider.buy(US_GOOGLE) == PurchaseRefused("BANNED:'2026-09-21 14-23-20'")
-    assert await provider.buy(US_GOOGLE) == OutOfStock("NO_NUMBERS")
+    until_ms = START_MS + 600_000
+    assert await provider.buy(US_GOOGLE) == PurchaseRefused(upstream.words["banned"], Refusal.BANNED, until_ms)
+    assert await provider.buy(US_GOOGLE) == OutOfStock(upstream.words["no stock"])
     assert (await host.state())["activations"] == []
 
 
 # ---- status --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("plain", "text"), [(False, SMS), (True, "478392")])
 async def test_an_sms_comes_sealed_with_the_text_that_the_host_tells_and_our_time(
-    provider: Provider, host: Driver, *, plain: bool, text: str
+    provider: Provider, host: Driver, upstream: Upstream
 ) -> None:
-    await host.control("settings", plain=plain)
     activation = await bought(provider)
     await host.sms(number=activation.number, text=SMS, delay_s=40)
     assert await provider.status(activation.activation_id) == Waiting()
     await host.advance(41)
 
+    text = SMS if upstream.tells_text else "478392"
     message = Message(text, "", START_MS + 41_000, MessageState.SEALED)
     assert await provider.status(activation.activation_id) == Received((message,))
 
 
 @pytest.mark.parametrize("text", ["Hello: no code, but a colon", "Twice: 1234: 5678", "G-478392 is yours", "тест 4711"])
-async def test_no_part_of_a_text_is_lost(provider: Provider, host: Driver, text: str) -> None:
+async def test_no_part_of_a_text_is_lost(provider: Provider, host: Driver, upstream: Upstream, text: str) -> None:
+    if not upstream.tells_text:
+        pytest.skip("this host tells codes only")
     activation = await bought(provider)
     await host.sms(number=activation.number, text=text)
     answer = await provider.status(activation.activation_id)
@@ -187,7 +282,9 @@ async def test_no_part_of_a_text_is_lost(provider: Provider, host: Driver, text:
     assert [message.text for message in answer.messages] == [text]
 
 
-async def test_an_endless_text_is_cut(provider: Provider, host: Driver) -> None:
+async def test_an_endless_text_is_cut(provider: Provider, host: Driver, upstream: Upstream) -> None:
+    if not upstream.tells_text:
+        pytest.skip("this host tells codes only")
     activation = await bought(provider)
     await host.sms(number=activation.number, text="x" * 5_000, code="1234")
     answer = await provider.status(activation.activation_id)
@@ -196,115 +293,183 @@ async def test_an_endless_text_is_cut(provider: Provider, host: Driver) -> None:
     assert answer.messages[0].text == "x" * SMS_TEXT_MOST_CHARS
 
 
-async def test_a_stale_status_is_waiting_and_the_next_one_shows_the_sms(provider: Provider, host: Driver) -> None:
+async def test_a_stale_status_is_waiting_and_the_next_one_shows_the_sms(
+    provider: Provider, host: Driver, upstream: Upstream
+) -> None:
     activation = await bought(provider)
     await host.sms(number=activation.number, text=SMS)
-    await host.fault("getStatus", "stale_status")
+    await host.fault(upstream.status_action, "stale_status")
 
     assert await provider.status(activation.activation_id) == Waiting()
     assert isinstance(await provider.status(activation.activation_id), Received)
 
 
-async def test_a_silent_activation_closes_after_its_window(provider: Provider, host: Driver) -> None:
+async def test_a_silent_activation_closes_after_its_window(
+    provider: Provider, host: Driver, upstream: Upstream
+) -> None:
     activation = await bought(provider)
     await host.advance(1200)
 
-    assert await provider.status(activation.activation_id) == Closed("STATUS_CANCEL")
+    assert await provider.status(activation.activation_id) == Closed(upstream.words["over"])
     assert provider.traits.refund_window_ms >= 1_200_000
 
 
-async def test_an_id_that_the_host_does_not_know_is_closed(provider: Provider) -> None:
-    assert await provider.status("1") == Closed("NO_ACTIVATION")
+async def test_an_id_that_the_host_does_not_know_is_closed(provider: Provider, upstream: Upstream) -> None:
+    assert await provider.status("1") == Closed(upstream.words["unheard of"])
+
+
+async def test_a_number_that_was_finished_without_us_still_shows_its_sms_where_the_host_has_a_history(
+    lists: Provider, host: Driver
+) -> None:
+    activation = await bought(lists)
+    await host.sms(number=activation.number, text=SMS)
+    await lists.finish(activation.activation_id)
+
+    answer = await lists.status(activation.activation_id)
+
+    assert isinstance(answer, Received)
+    assert [message.text for message in answer.messages] == [SMS]
+
+
+# ---- many at once --------------------------------------------------------------------------------------------------
+
+
+async def test_many_are_asked_about_in_fewer_calls_and_as_if_each_were_asked(
+    in_bulk: Provider, host: Driver, stage: Stage
+) -> None:
+    waiting, received, twice, over = [await bought(in_bulk, Purchase("KE", "go", 600_000)) for _ in range(4)]
+    await host.sms(number=received.number, text=SMS)
+    for text in ("first 1111", "[Second] 2222"):
+        await host.sms(number=twice.number, text=text)
+    await host.advance(125)
+    await in_bulk.cancel(over.activation_id)
+
+    ids = [one.activation_id for one in (waiting, received, twice, over)]
+    with counting(stage) as calls:
+        answers = await in_bulk.statuses([*ids, "1"])
+
+    assert len(calls) == 1
+    assert answers[ids[0]] == Waiting()
+    assert answers[ids[1]] == await in_bulk.status(ids[1])
+    assert isinstance(both := answers[ids[2]], Received)
+    assert [message.text for message in both.messages] == ["first 1111", "[Second] 2222"]
+    assert set(answers) == {*ids[:3]}
+
+
+async def test_more_than_a_page_of_activations_is_read_to_its_end(in_bulk: Provider, host: Driver) -> None:
+    bought_ids = [(await bought(in_bulk, Purchase("UA", "ds", 600_000))).activation_id for _ in range(205)]
+
+    assert await in_bulk.statuses(bought_ids) == dict.fromkeys(bought_ids, Waiting())
+    assert len((await host.state())["activations"]) == 205
+
+
+async def test_a_host_without_a_bulk_status_says_so(provider: Provider) -> None:
+    if provider.traits.can_ask_in_bulk:
+        pytest.skip("this host has a bulk status")
+
+    with pytest.raises(Unavailable):
+        await provider.statuses(["1"])
 
 
 # ---- cancel and finish ---------------------------------------------------------------------------------------------
 
 
-async def test_a_cancel_waits_for_the_hosts_clock_and_then_refunds(provider: Provider, host: Driver) -> None:
+async def test_a_cancel_waits_for_the_hosts_clock_and_then_refunds(
+    provider: Provider, host: Driver, upstream: Upstream
+) -> None:
     activation = await bought(provider)
-    assert await provider.cancel(activation.activation_id) == CancelTooEarly(10_000)
+    if upstream.cancel_retry_ms:
+        assert await provider.cancel(activation.activation_id) == CancelTooEarly(upstream.cancel_retry_ms)
 
     await host.advance(provider.traits.early_cancel_ms / 1000)
-    assert await provider.cancel(activation.activation_id) == CancelDone("ACCESS_CANCEL")
-    assert await host.balance() == "12.40"
+    assert await provider.cancel(activation.activation_id) == CancelDone(upstream.words["cancelled"])
+    assert await spent_atomic(host) == 0
 
 
-async def test_a_code_that_came_before_the_cancel_wins(provider: Provider, host: Driver) -> None:
+async def test_a_code_that_came_before_the_cancel_wins(provider: Provider, host: Driver, upstream: Upstream) -> None:
     activation = await bought(provider)
     await host.sms(number=activation.number, text=SMS, delay_s=124)
     await host.advance(125)
 
-    assert await provider.cancel(activation.activation_id) == CancelHasCode("BAD_STATUS")
+    assert await provider.cancel(activation.activation_id) == CancelHasCode(upstream.words["has code"])
     assert isinstance(await provider.status(activation.activation_id), Received)
-    assert await host.balance() == "12.09"
+    assert await spent_atomic(host) == upstream.us_google_atomic
 
 
-async def test_a_cancel_that_came_before_the_code_wins(provider: Provider, host: Driver) -> None:
+async def test_a_cancel_that_came_before_the_code_wins(provider: Provider, host: Driver, upstream: Upstream) -> None:
     activation = await bought(provider)
     await host.sms(number=activation.number, text=SMS, delay_s=126)
     await host.advance(125)
     assert isinstance(await provider.cancel(activation.activation_id), CancelDone)
     await host.advance(1)
 
-    assert await provider.status(activation.activation_id) == Closed("STATUS_CANCEL")
-    assert await host.balance() == "12.40"
+    assert await provider.status(activation.activation_id) == Closed(upstream.words["over"])
+    assert await spent_atomic(host) == 0
 
 
 async def test_a_cancel_may_be_repeated_when_its_reply_was_lost(
-    provider: Provider, host: Driver, make_provider: MakeProvider
+    provider: Provider, host: Driver, staged: Staged
 ) -> None:
     activation = await bought(provider)
     await host.advance(125)
-    await host.fault("setStatus", "drop_reply")
+    await host.fault(staged.upstream.cancel_action, "drop_reply")
     with pytest.raises(Unavailable):
-        await make_provider(timeout_s=SHORT_S).cancel(activation.activation_id)
+        await staged.provider(timeout_s=SHORT_S).cancel(activation.activation_id)
 
-    assert await provider.cancel(activation.activation_id) == CancelDone("BAD_STATUS, STATUS_CANCEL")
-    assert await host.balance() == "12.40"
+    assert await provider.cancel(activation.activation_id) == CancelDone(staged.upstream.words["cancelled before"])
+    assert await spent_atomic(host) == 0
 
 
-async def test_a_cancel_of_an_activation_that_ran_out_is_done(provider: Provider, host: Driver) -> None:
+async def test_a_cancel_of_an_activation_that_ran_out_is_done(
+    provider: Provider, host: Driver, upstream: Upstream
+) -> None:
     activation = await bought(provider)
     await host.advance(1200)
 
-    assert await provider.cancel(activation.activation_id) == CancelDone("BAD_STATUS, STATUS_CANCEL")
+    assert await provider.cancel(activation.activation_id) == CancelDone(upstream.words["cancelled before"])
 
 
-async def test_a_refused_cancel_whose_reason_cannot_be_had_is_a_fault(provider: Provider, host: Driver) -> None:
+async def test_a_refused_cancel_whose_reason_cannot_be_had_is_a_fault(
+    provider: Provider, host: Driver, upstream: Upstream
+) -> None:
     activation = await bought(provider)
     await host.sms(number=activation.number, text=SMS)
-    await host.fault("getStatus", "5xx")
+    await host.fault(upstream.status_action, "5xx")
 
     with pytest.raises(Unavailable):
         await provider.cancel(activation.activation_id)
 
 
-async def test_finish_may_be_repeated(provider: Provider, host: Driver) -> None:
+async def test_finish_may_be_repeated(provider: Provider, host: Driver, upstream: Upstream) -> None:
     activation = await bought(provider)
     await host.sms(number=activation.number, text=SMS)
 
     words = [await provider.finish(activation.activation_id) for _ in range(2)]
 
-    assert words == ["ACCESS_ACTIVATION", "BAD_STATUS"]
+    assert words == [upstream.words["finished"], upstream.words["finished before"]]
     assert await host.status_of(activation.activation_id) == "finished"
 
 
-async def test_the_account_is_right_to_the_cent(provider: Provider, host: Driver) -> None:
-    first, second, third, fourth = [
-        await bought(provider, Purchase(c, "go", 600_000)) for c in ("US", "KE", "GB", "US")
-    ]
+async def test_the_account_is_right_to_the_cent(provider: Provider, host: Driver, upstream: Upstream) -> None:
+    offers = await provider.offers()
+    kinds = (
+        [(country, "go") for country in ("US", "US", "US", "US")]
+        if upstream.us_only
+        else [(country, "go") for country in ("US", "KE", "GB", "US")]
+    )
+    first, second, third, fourth = [await bought(provider, Purchase(*kind, 600_000)) for kind in kinds]
     await host.sms(number=first.number, text=SMS)
     await host.advance(125)
     await provider.finish(first.activation_id)
     await provider.cancel(second.activation_id)
     await host.sms(number=third.number, text=SMS)
     await host.advance(1200)
-    assert await provider.status(fourth.activation_id) == Closed("STATUS_CANCEL")
+    assert await provider.status(fourth.activation_id) == Closed(upstream.words["over"])
 
     rows = (await host.state())["activations"]
-    spent = sum(round(row["cost"] * 100) for row in rows if row["status"] in {"finished", "received"})
     assert [row["status"] for row in rows] == ["finished", "cancelled", "received", "expired"]
-    assert await host.balance() == f"{(1240 - spent) / 100:.2f}"
+    assert await spent_atomic(host) == offers[kinds[0]].cost_atomic + offers[kinds[2]].cost_atomic
+    assert await provider.balance() == PAID_IN_ATOMIC - await spent_atomic(host)
 
 
 # ---- faults --------------------------------------------------------------------------------------------------------
@@ -313,12 +478,12 @@ async def test_the_account_is_right_to_the_cent(provider: Provider, host: Driver
 @pytest.mark.parametrize("kind", FAULTS)
 @pytest.mark.parametrize("verb", READS)
 async def test_a_fault_of_the_host_is_unavailable_and_the_next_call_is_answered(
-    provider: Provider, host: Driver, make_provider: MakeProvider, verb: str, kind: str
+    provider: Provider, host: Driver, staged: Staged, verb: str, kind: str
 ) -> None:
     activation = await bought(provider)
     await host.fault("*", kind)
 
-    asking = make_provider(timeout_s=SHORT_S if kind in {"timeout", "drop_reply"} else BOUND_S)
+    asking = staged.provider(timeout_s=SHORT_S if kind in SILENT else BOUND_S)
     with pytest.raises(Unavailable) as raised:
         await READS[verb](asking, activation.activation_id)
 
@@ -335,7 +500,68 @@ async def test_a_slow_answer_is_an_answer(provider: Provider, host: Driver, verb
     assert await READS[verb](provider, activation.activation_id)
 
 
+@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("verb", LISTINGS)
+async def test_a_list_that_was_not_had_is_never_an_empty_one(
+    lists: Provider, host: Driver, staged: Staged, verb: str, kind: str
+) -> None:
+    activation = await bought(lists)
+    await host.fault("*", kind)
+
+    asking = staged.provider(timeout_s=SHORT_S if kind in SILENT else BOUND_S)
+    with pytest.raises(Unavailable):
+        await LISTINGS[verb](asking, activation.activation_id)
+
+
+# ---- the list ------------------------------------------------------------------------------------------------------
+
+
 async def test_a_host_that_cannot_list_activations_says_so_and_never_answers_none(provider: Provider) -> None:
-    assert not provider.traits.can_list_activations
+    if provider.traits.can_list_activations:
+        pytest.skip("this host has a list")
+
     with pytest.raises(Unavailable):
         await provider.find_unclaimed(US_GOOGLE, START_MS)
+    with pytest.raises(Unavailable):
+        await provider.made_since(START_MS)
+
+
+async def test_a_purchase_whose_reply_was_lost_is_found_and_nothing_else(
+    lists: Provider, host: Driver, staged: Staged
+) -> None:
+    await bought(lists, Purchase("KE", "go", 600_000))
+    await bought(lists, Purchase("US", "tg", 1_200_000))
+    await host.fault("purchase", "drop_reply")
+    assert isinstance(await staged.provider(timeout_s=SHORT_S).buy(US_GOOGLE), PurchaseUnknown)
+    await host.advance(60)
+
+    (found,) = await lists.find_unclaimed(US_GOOGLE, START_MS)
+
+    row = (await host.state())["activations"][-1]
+    assert found == Activation(row["activation_id"], row["number"], staged.upstream.us_google_atomic)
+
+
+async def test_a_purchase_that_never_was_is_not_found(lists: Provider, host: Driver, staged: Staged) -> None:
+    await host.fault("purchase", "timeout")
+    assert isinstance(await staged.provider(timeout_s=SHORT_S).buy(US_GOOGLE), PurchaseUnknown)
+
+    assert await lists.find_unclaimed(US_GOOGLE, START_MS) == []
+
+
+async def test_an_activation_from_before_is_not_ours_to_adopt(lists: Provider, host: Driver) -> None:
+    await bought(lists)
+    await host.advance(600)
+
+    assert await lists.find_unclaimed(US_GOOGLE, START_MS + 590_000) == []
+
+
+async def test_everything_that_was_made_is_listed_running_or_over(lists: Provider, host: Driver) -> None:
+    cancelled, received, running = [await bought(lists) for _ in range(3)]
+    await host.sms(number=received.number, text=SMS)
+    await lists.finish(received.activation_id)
+    await host.advance(125)
+    await lists.cancel(cancelled.activation_id)
+
+    listed = {one.activation_id: one.number for one in await lists.made_since(START_MS)}
+
+    assert listed == {one.activation_id: one.number for one in (cancelled, received, running)}

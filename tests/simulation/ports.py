@@ -6,13 +6,14 @@ What a lost call means is said here, as the real adapters would: unavailable, or
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Never
 
 from phoneagent.core.errors import Unavailable
 from phoneagent.core.payment import Payment
 from phoneagent.core.ports import (
     CancelAnswer,
+    Offer,
     PayerReading,
     ProviderTraits,
     Purchase,
@@ -135,6 +136,12 @@ class GatedProvider:
     async def stock(self) -> Mapping[tuple[str, str], int]:
         return await self._gate.port("stock", self._provider.stock, _away("provider_unavailable"))
 
+    async def offers(self) -> Mapping[tuple[str, str], Offer]:
+        return await self._gate.port("offers", self._provider.offers, _away("provider_unavailable"))
+
+    async def balance(self) -> int:
+        return await self._gate.port("balance", self._provider.balance, _away("provider_unavailable"))
+
     async def buy(self, purchase: Purchase) -> PurchaseAnswer:
         def sell() -> PurchaseAnswer:
             answer = self._provider.buy(purchase)
@@ -146,6 +153,11 @@ class GatedProvider:
     async def status(self, activation_id: str) -> StatusAnswer:
         return await self._gate.port(
             f"status {activation_id}", lambda: self._provider.status(activation_id), _away("provider_unavailable")
+        )
+
+    async def statuses(self, activation_ids: Collection[str]) -> Mapping[str, StatusAnswer]:
+        return await self._gate.port(
+            "statuses", lambda: self._provider.statuses(activation_ids), _away("provider_unavailable")
         )
 
     async def cancel(self, activation_id: str) -> CancelAnswer:

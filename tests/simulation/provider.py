@@ -6,7 +6,7 @@ Time passes in it only when it is asked; what happened in between happened in th
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -17,6 +17,7 @@ from phoneagent.core.ports import (
     CancelHasCode,
     CancelTooEarly,
     Closed,
+    Offer,
     OutOfStock,
     ProviderTraits,
     Purchase,
@@ -34,6 +35,7 @@ from tests.simulation.weather import Weather
 
 STOCK = {("US", "go"): 40, ("GB", "tg"): 20, ("PL", "wa"): 10}
 COST = 250_000
+DEPOSIT = 1_000_000_000
 CANCEL_RETRY_MS = 10_000
 
 
@@ -104,6 +106,16 @@ class ModelProvider:
         """Say what there is, which need not be so a moment later."""
         return dict(STOCK)
 
+    def offers(self) -> dict[tuple[str, str], Offer]:
+        """Say what it costs."""
+        return {pair: Offer(COST, count) for pair, count in STOCK.items()}
+
+    def balance(self) -> int:
+        """Say what is left."""
+        self.pass_time()
+        out = [line for line in self.lines.values() if line.is_charged or line.fate is Fate.WAITING]
+        return DEPOSIT - COST * len(out)
+
     def buy(self, purchase: Purchase) -> PurchaseAnswer:
         """Sell a number."""
         luck = self._rng.random()
@@ -160,6 +172,11 @@ class ModelProvider:
             return Waiting() if was_waiting else self._shown(line)
         self._age(line)
         return self._shown(line)
+
+    def statuses(self, activation_ids: Collection[str]) -> dict[str, StatusAnswer]:
+        """Show what came in for those that are not over."""
+        shown = {one: self.status(one) for one in activation_ids}
+        return {one: answer for one, answer in shown.items() if not isinstance(answer, Closed)}
 
     def _shown(self, line: Line) -> StatusAnswer:
         if line.texts and line.fate in {Fate.WAITING, Fate.FINISHED}:

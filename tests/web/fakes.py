@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -20,6 +20,7 @@ from phoneagent.core.ports import (
     Closed,
     Dead,
     DeadReason,
+    Offer,
     OutOfStock,
     Paid,
     PayerReading,
@@ -227,6 +228,18 @@ class FakeProvider:
     async def stock(self) -> Mapping[tuple[str, str], int]:
         self._check()
         return self.shelf
+
+    async def offers(self) -> Mapping[tuple[str, str], Offer]:
+        self._check()
+        return {pair: Offer(250_000, count) for pair, count in self.shelf.items()}
+
+    async def balance(self) -> int:
+        self._check()
+        return 5_000_000 - 250_000 * len(self.bought)
+
+    async def statuses(self, activation_ids: Collection[str]) -> Mapping[str, StatusAnswer]:
+        self._check()
+        return {one: await self.status(one) for one in activation_ids if one not in self.closed}
 
     async def buy(self, purchase: Purchase) -> PurchaseAnswer:
         self.is_asked.set()

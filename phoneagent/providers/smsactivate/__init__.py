@@ -4,6 +4,6 @@ It must never retry a purchase, and never let the API key into a URL that anybod
 """
 
 from phoneagent.providers.smsactivate.adapter import SmsActivateProvider
-from phoneagent.providers.smsactivate.profile import SMSFAST, Profile
+from phoneagent.providers.smsactivate.profile import HERO, SMSFAST, Profile, generic
 
-__all__ = ["SMSFAST", "Profile", "SmsActivateProvider"]
+__all__ = ["HERO", "SMSFAST", "Profile", "SmsActivateProvider", "generic"]

@@ -1,93 +1,63 @@
 """The Provider port over the handler_api protocol: our purchases, statuses and cancels in a host's words and back.
 
-A purchase is sent once. No reply may be taken for "nothing was bought" unless its word says so for certain.
+A purchase is sent once: again under its V1 name only where the host has said that it does not know V2. No reply may be
+taken for "nothing was bought" unless its word says so for certain.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import httpx
 
-from phoneagent.core.catalog import Mode, mode_of
-from phoneagent.core.errors import Unavailable
+from phoneagent.core.catalog import Mode
 from phoneagent.core.ports import (
-    Bought,
     CancelAnswer,
     CancelDone,
     CancelHasCode,
     CancelTooEarly,
     Clock,
     Closed,
-    OutOfStock,
+    Offer,
     ProviderTraits,
     Purchase,
     PurchaseAnswer,
     PurchaseRefused,
     PurchaseUnknown,
     Received,
+    Refusal,
     StatusAnswer,
     Waiting,
 )
 from phoneagent.core.rental import SMS_TEXT_MOST_CHARS, Message, MessageState
 from phoneagent.core.transitions import Activation
-from phoneagent.providers.smsactivate import parse
+from phoneagent.providers.smsactivate import parse, words
+from phoneagent.providers.smsactivate.host import Host
+from phoneagent.providers.smsactivate.market import Market
 from phoneagent.providers.smsactivate.profile import Profile
-from phoneagent.providers.smsactivate.wire import (
-    PRICES_MOST_BYTES,
-    TEXT_MOST_BYTES,
-    Answer,
-    NoAnswerError,
-    NotSentError,
-    Wire,
-)
+from phoneagent.providers.smsactivate.purchases import activation_of, purchase_answer
+from phoneagent.providers.smsactivate.rows import Row, ShownSms, is_status, shown_sms, unix_ms
+from phoneagent.providers.smsactivate.wire import Answer, NoAnswerError, NotSentError
 
 __all__ = ["SmsActivateProvider"]
 
-# The words of providers.md §1.3, by what they mean for us.
-_NO_STOCK = frozenset({"NO_NUMBERS", "OUT_OF_STOCK", "WRONG_MAX_PRICE"})
-_REFUSED = frozenset(
-    {
-        "NO_BALANCE",
-        "NO_BALANCE_FORWARD",
-        "BAD_KEY",
-        "NO_KEY",
-        "ACCOUNT_INACTIVE",
-        "BANNED",
-        "CHANNELS_LIMIT",
-        "BAD_SERVICE",
-        "WRONG_SERVICE",
-        "BAD_COUNTRY",
-        "WRONG_COUNTRY",
-        "WRONG_OPERATOR",
-        "SERVICE_UNAVAILABLE_REGION",
-        "BAD_ACTION",
-        "WRONG_EXCEPTION_PHONE",
-        "BAD_DATA",
-        "NO_YULA_MAIL",
-        "WRONG_ADDITIONAL_SERVICE",
-        "REPEAT_ADDITIONAL_SERVICE",
-        "NOT_INCOMING",
-        "WHATSAPP_NOT_AVAILABLE",
-        "UNPROCESSABLE_ENTITY",
-    }
-)
-_NOT_FOR_SALE = "prohibited for sale"  # some clones say it in a free sentence
-
-_WAITING = frozenset({"STATUS_WAIT_CODE", "STATUS_WAIT_RESEND"})
-_OVER = frozenset({"STATUS_CANCEL", "NO_ACTIVATION"})
-_CANCELLED = frozenset({"ACCESS_CANCEL", "ACCESS_CANCEL_ALREADY", "ALREADY_CANCELED", *_OVER})
-_NOT_CANCELLABLE = frozenset(
-    {"BAD_STATUS", "OTP_RECEIVED", "NEW_OTP_RECEIVED", "FREE_CANCELLATION_EXPIRED", "ACTIVATION_NOT_ACTIVE"}
-)
-_FINISHED = frozenset({"ACCESS_ACTIVATION", "BAD_STATUS", "ACTIVATION_NOT_ACTIVE", *_OVER})
-"""An order that delivered and cannot be finished is closed already: hosts do that, charged (providers.md §1.2)."""
-
 _FINISH, _CANCEL = "6", "8"
-_DIGITS = re.compile(r"[0-9]{4,}")
+_ALIVE = frozenset({None, "4"})
+"""What getActiveActivations calls a live activation (providers.md §1.1); any other word is looked at one by one."""
+
 _EARLY_CANCEL_RETRY_S = 10
 """providers.md §1.10: after EARLY_CANCEL_DENIED try again 10 s later, unless the host says when."""
+
+_CLOCKS_DIFFER_MS = 60_000
+_LIFE_MOST_MS = 7_200_000
+"""No activation lives longer than an hour (providers.md §1.2); two of them leave room for the host's clock."""
+
+_STALE_SMS_MS = 86_400_000
+"""An SMS a day older than now, in whatever time zone, was sent to the number's last holder (providers.md §6)."""
+
+_ORDER_NAMES = uuid.UUID("6f0f6ad0-6d8d-4c0e-9a55-5c3a4f8f6a10")
 
 
 class SmsActivateProvider:
@@ -101,14 +71,14 @@ class SmsActivateProvider:
         api_key: str,
         clock: Clock,
         most_cost_atomic: Mapping[Mode, int],
+        is_dedicated: bool = False,
     ) -> None:
         """The client stays its maker's: it is not closed here. The key goes nowhere but to the host."""
-        self._wire = Wire(client, profile, api_key)
+        self._is_dedicated = is_dedicated
+        self._host = Host(client, profile, api_key)
+        self._market = Market(self._host, profile, most_cost_atomic)
         self._profile = profile
         self._clock = clock
-        self._most_cost_atomic = dict(most_cost_atomic)
-        self._countries = {theirs: ours for ours, theirs in profile.country_ids.items()}
-        self._services = {theirs: ours for ours, theirs in profile.service_codes.items()}
 
     @property
     def traits(self) -> ProviderTraits:
@@ -118,62 +88,127 @@ class SmsActivateProvider:
             early_cancel_ms=self._profile.early_cancel_ms,
             refund_window_ms=self._profile.refund_window_ms,
             purchase_timeout_ms=round(self._profile.purchase_timeout_s * 1000),
+            is_dedicated=self._is_dedicated,
+            can_ask_in_bulk=self._profile.can_ask_in_bulk and self._host.has("getActiveActivations"),
         )
 
+    # ---- the account -----------------------------------------------------------------------------------------------
+
+    async def balance(self) -> int:
+        return await self._market.balance()
+
     async def stock(self) -> Mapping[tuple[str, str], int]:
-        answer = await self._ask("getPrices", {}, most_bytes=PRICES_MOST_BYTES)
-        if not isinstance(answer.reply, parse.Data):
-            raise self._unavailable(f"getPrices: {answer.raw}")
-        offers: dict[tuple[str, str], int] = {}
-        for row in parse.prices(answer.reply.value):
-            country, service = self._countries.get(row.country), self._services.get(row.service)
-            if country and service and self._profile.to_atomic(row.cost) <= self._most_cost_atomic[mode_of(service)]:
-                offers[country, service] = row.count
-        if not offers:  # a host that sells nothing of all this is not sold out, it is broken
-            raise self._unavailable(f"getPrices: {answer.raw}")
-        return offers
+        return await self._market.stock()
+
+    async def offers(self) -> Mapping[tuple[str, str], Offer]:
+        return await self._market.offers()
+
+    # ---- buying ----------------------------------------------------------------------------------------------------
 
     async def buy(self, purchase: Purchase) -> PurchaseAnswer:
         country = self._profile.country_ids.get(purchase.country)
         service = self._profile.service_codes.get(purchase.service)
         if country is None or service is None:
-            return PurchaseRefused(f"not sent: {self._profile.name} has no code for this country or service")
+            reason = f"not sent: {self._profile.name} has no code for this country or service"
+            return PurchaseRefused(reason, Refusal.PAIR)
         ceiling = self._profile.ceiling_text(purchase.max_cost_atomic)
         params = {"service": service, "country": country, self._profile.max_price_param: ceiling}
+        ends_s = self._clock.monotonic_s() + self._profile.purchase_timeout_s
+        if self._host.has("getNumberV2"):
+            said = await self._send("getNumberV2", params | self._order_id(purchase), ends_s)
+            if not isinstance(said, Answer):
+                return said
+            if not self._host.lacks("getNumberV2", said):
+                return purchase_answer(said, purchase, self._profile)
+        said = await self._send("getNumber", params, ends_s)
+        return purchase_answer(said, purchase, self._profile) if isinstance(said, Answer) else said
+
+    def _order_id(self, purchase: Purchase) -> dict[str, str]:
+        """Name the intent to the host, in the form it wants and without telling it our own ids."""
+        if not purchase.key or self._profile.order_id_param is None:
+            return {}
+        return {self._profile.order_id_param: str(uuid.uuid5(_ORDER_NAMES, purchase.key))}
+
+    async def _send(self, action: str, params: Mapping[str, str], ends_s: float) -> Answer | PurchaseAnswer:
+        left_s = ends_s - self._clock.monotonic_s()
+        if left_s <= 0:
+            return PurchaseRefused("not sent: no time left")
         try:
-            answer = await self._wire.call("getNumber", params, timeout_s=self._profile.purchase_timeout_s)
+            return await self._host.wire.call(action, params, timeout_s=left_s)
         except NotSentError as exc:
             return PurchaseRefused(f"not sent: {exc}")
         except NoAnswerError as exc:
             return PurchaseUnknown(str(exc))
-        return _purchase_answer(answer)
+
+    # ---- SMS -------------------------------------------------------------------------------------------------------
 
     async def status(self, activation_id: str) -> StatusAnswer:
-        answer = await self._ask("getStatus", {"id": activation_id})
+        if self._host.has("getStatusV2"):
+            answer = await self._host.ask("getStatusV2", {"id": activation_id})
+            if not self._host.lacks("getStatusV2", answer):
+                return await self._shown("getStatusV2", answer, activation_id)
+        return await self._shown("getStatus", await self._host.ask("getStatus", {"id": activation_id}), activation_id)
+
+    async def _shown(self, action: str, answer: Answer, activation_id: str) -> StatusAnswer:
         match answer.reply:
-            case parse.Word(name) if name in _WAITING:
+            case parse.Word(name) if name in words.WAITING:
                 return Waiting()
-            case parse.Word(name) if name in _OVER:
-                return Closed(answer.raw)
+            case parse.Word() as word if words.is_over(word):
+                return await self._closed(activation_id, answer.raw)
             case parse.Word("STATUS_OK", rest) if rest.strip(": "):
-                return Received((self._message(parse.sms_text(rest)),))
+                return self._received([ShownSms(parse.sms_text(rest))])
             case parse.Word("STATUS_WAIT_RETRY", rest):
                 past_code = rest.strip("'\" ")
-                return Received((self._message(past_code),)) if past_code else Waiting()
+                return self._received([ShownSms(past_code)] if past_code else [])
+            case parse.Data(value) if is_status(value):
+                return self._received(shown_sms(value))
             case _:
-                raise self._unavailable(f"getStatus: {answer.raw}")
+                raise self._host.unavailable(f"{action}: {answer.raw}")
+
+    async def _closed(self, activation_id: str, raw: str) -> StatusAnswer:
+        """Look once more where the host has a history: its word for "over" is the same with and without an SMS."""
+        if not self._host.has("getHistory"):
+            return Closed(raw)
+        now_ms = self._clock.now_ms()
+        for row in await self._host.history(now_ms - _LIFE_MOST_MS, now_ms + _CLOCKS_DIFFER_MS):
+            if row.id == activation_id and row.sms:
+                return self._received(row.sms)
+        return Closed(raw)
+
+    def _received(self, shown: Iterable[ShownSms]) -> StatusAnswer:
+        now_ms = self._clock.now_ms()
+        fresh = [sms for sms in shown if (unix_ms(sms.at) or now_ms) > now_ms - _STALE_SMS_MS]
+        messages = (Message(sms.text[:SMS_TEXT_MOST_CHARS], sms.sender, now_ms, MessageState.SEALED) for sms in fresh)
+        return Received(tuple(messages)) if fresh else Waiting()
+
+    async def statuses(self, activation_ids: Collection[str]) -> Mapping[str, StatusAnswer]:
+        if not self._host.has("getActiveActivations"):
+            raise self._host.unavailable("cannot ask in bulk")
+        wanted = set(activation_ids)
+        answers = {row.id: self._bulk_answer(row) for row in await self._host.active() if row.id in wanted}
+        return {activation_id: answer for activation_id, answer in answers.items() if answer is not None}
+
+    def _bulk_answer(self, row: Row) -> StatusAnswer | None:
+        """Return what the list shows of one; None where it shows too little, as a code without its text."""
+        if not row.sms:
+            return Waiting() if row.status in _ALIVE else None
+        return self._received(row.sms) if row.has_text or not self._host.has("getStatusV2") else None
+
+    # ---- closing ---------------------------------------------------------------------------------------------------
 
     async def cancel(self, activation_id: str) -> CancelAnswer:
-        answer = await self._ask("setStatus", {"id": activation_id, "status": _CANCEL})
+        answer = await self._host.ask("setStatus", {"id": activation_id, "status": _CANCEL})
         match answer.reply:
-            case parse.Word(name) if name in _CANCELLED:
+            case _ if answer.is_empty_success:
+                return CancelDone(answer.raw)
+            case parse.Word(name) as word if name in words.CANCELLED or words.is_over(word):
                 return CancelDone(answer.raw)
             case parse.Word("EARLY_CANCEL_DENIED") as word:
                 return CancelTooEarly((parse.wait_s(word) or _EARLY_CANCEL_RETRY_S) * 1000)
-            case parse.Word(name) if name in _NOT_CANCELLABLE:
+            case parse.Word(name) if name in words.NOT_CANCELLABLE:
                 return await self._why_not_cancelled(activation_id, answer.raw)
             case _:
-                raise self._unavailable(f"setStatus: {answer.raw}")
+                raise self._host.unavailable(f"setStatus: {answer.raw}")
 
     async def _why_not_cancelled(self, activation_id: str, refusal: str) -> CancelAnswer:
         """Ask: the host says the same of an activation with a code and of one that was cancelled or ran out before."""
@@ -181,55 +216,35 @@ class SmsActivateProvider:
         return CancelDone(f"{refusal}, {shown.raw}") if isinstance(shown, Closed) else CancelHasCode(refusal)
 
     async def finish(self, activation_id: str) -> str:
-        answer = await self._ask("setStatus", {"id": activation_id, "status": _FINISH})
-        if isinstance(answer.reply, parse.Word) and answer.reply.name in _FINISHED:
+        answer = await self._host.ask("setStatus", {"id": activation_id, "status": _FINISH})
+        if answer.is_empty_success:
             return answer.raw
-        raise self._unavailable(f"setStatus: {answer.raw}")
+        if isinstance(answer.reply, parse.Word) and (
+            answer.reply.name in words.FINISHED or words.is_over(answer.reply)
+        ):
+            return answer.raw
+        raise self._host.unavailable(f"setStatus: {answer.raw}")
+
+    # ---- the list --------------------------------------------------------------------------------------------------
 
     async def find_unclaimed(self, purchase: Purchase, since_ms: int) -> Sequence[Activation]:
-        """Always refused: V1 has no list, and an empty one would pass for proof that nothing was bought."""
-        raise self._unavailable(f"cannot list activations of {purchase.country}/{purchase.service} since {since_ms}")
+        """Refused where the host has no list: an empty one would pass for proof that nothing was bought."""
+        pair = (self._profile.country_ids.get(purchase.country), self._profile.service_codes.get(purchase.service))
+        rows = [row for row in await self._made_since(since_ms) if (row.country, row.service) == pair]
+        if any(row.is_running and not row.number for row in rows):
+            raise self._host.unavailable("an activation without a number is in the list")
+        return [activation_of(row, self._profile) for row in rows if row.number]
 
     async def made_since(self, since_ms: int) -> Sequence[Activation]:
-        """Always refused, for the same reason."""
-        raise self._unavailable(f"cannot list activations since {since_ms}")
+        """Refused where the host has no list, for the same reason."""
+        return [activation_of(row, self._profile) for row in await self._made_since(since_ms)]
 
-    async def _ask(self, action: str, params: Mapping[str, str], *, most_bytes: int = TEXT_MOST_BYTES) -> Answer:
-        timeout_s = self._profile.read_timeout_s
-        try:
-            answer = await self._wire.call(action, params, timeout_s=timeout_s, most_bytes=most_bytes)
-        except NoAnswerError as exc:
-            raise self._unavailable(str(exc)) from exc
-        if answer.is_fault:
-            raise self._unavailable(f"{action}: {answer.raw}")
-        return answer
-
-    def _message(self, text: str) -> Message:
-        return Message(text[:SMS_TEXT_MOST_CHARS], "", self._clock.now_ms(), MessageState.SEALED)
-
-    def _unavailable(self, evidence: str) -> Unavailable:
-        """Return the error with the host's words as a note: for our logs, not for whoever called us.
-
-        An answer that nobody understands may hold a number or a code, so its digits are blotted out.
-        """
-        error = Unavailable("provider_unavailable")
-        error.add_note(f"{self._profile.name}: {_DIGITS.sub('#', evidence)}")
-        return error
-
-
-def _purchase_answer(answer: Answer) -> PurchaseAnswer:
-    reply = answer.reply
-    if isinstance(reply, parse.Word) and reply.name == "ACCESS_NUMBER":
-        found = parse.activation(reply)
-        return PurchaseUnknown(answer.raw) if found is None else Bought(Activation(*found, cost_atomic=None))
-    if answer.is_fault:
-        return PurchaseUnknown(answer.raw)
-    match reply:
-        case parse.Word(name) if name in _NO_STOCK:
-            return OutOfStock(answer.raw)
-        case parse.Word(name) if name in _REFUSED:
-            return PurchaseRefused(answer.raw)
-        case parse.Unreadable(text) if _NOT_FOR_SALE in text and "<" not in text:
-            return PurchaseRefused(answer.raw)
-        case _:
-            return PurchaseUnknown(answer.raw)
+    async def _made_since(self, since_ms: int) -> list[Row]:
+        """Read what is running before what is over: an activation that ends in between is in the second list."""
+        if not (self._host.has("getActiveActivations") and self._host.has("getHistory")):
+            raise self._host.unavailable(f"cannot list activations since {since_ms}")
+        from_ms = since_ms - _CLOCKS_DIFFER_MS
+        running = await self._host.active()
+        over = await self._host.history(from_ms, self._clock.now_ms() + _CLOCKS_DIFFER_MS)
+        rows = {row.id: row for row in over} | {row.id: replace(row, is_running=True) for row in running}
+        return [row for row in rows.values() if (unix_ms(row.at) or from_ms) >= from_ms]

@@ -7,17 +7,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
-__all__ = ["Data", "Price", "Reply", "Unreadable", "Word", "activation", "parse", "prices", "sms_text", "wait_s"]
+__all__ = [
+    "Data",
+    "Reply",
+    "Unreadable",
+    "Word",
+    "activation",
+    "banned_until",
+    "decimal",
+    "is_nothing",
+    "parse",
+    "sms_text",
+    "wait_s",
+]
 
 _AROUND = "\ufeff \t\r\n\0"
 _WORD = re.compile(r"([A-Z][A-Z0-9_]+)(?::(.*))?", re.DOTALL)
 _ACTIVATION = re.compile(r"([0-9A-Za-z-]{1,64}):\+?([0-9]{7,15})(?::.*)?", re.DOTALL)
 _CODE = re.compile(r"[0-9A-Za-z-]{3,16}")
+_BANNED = re.compile(r"['\"]?([0-9]{4}-[0-9]{1,2}-[0-9]{1,2}) ([0-9]{1,2})[-:]([0-9]{1,2})[-:]([0-9]{1,2})['\"]?")
 _WAIT_MOST_S = 3_600
 
 
@@ -49,23 +62,17 @@ class Unreadable:
 Reply = Word | Data | Unreadable
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """One row of a price list in the host's codes and money."""
-
-    country: str
-    service: str
-    cost: Decimal
-    count: int
-
-
 def parse(body: bytes) -> Reply:
     """Read a body: JSON if it looks like it, else a word; a byte order mark and blanks around it do not count."""
     text = body.decode("utf-8", "replace").strip(_AROUND)
-    if text[:1] in {"{", "["}:
+    if text[:1] in {"{", "[", '"'}:
         return _json(text)
-    found = _WORD.fullmatch(text)
-    return Unreadable(text) if found is None else Word(found[1], found[2] or "", text)
+    return _word(text, text) or Unreadable(text)
+
+
+def _word(told: str, text: str, info: object = None) -> Word | None:
+    found = _WORD.fullmatch(told)
+    return found and Word(found[1], found[2] or "", text, info if isinstance(info, dict) else {})
 
 
 def _json(text: str) -> Reply:
@@ -73,13 +80,26 @@ def _json(text: str) -> Reply:
         value = json.loads(text, parse_float=Decimal, parse_constant=_refuse)
     except (ValueError, ArithmeticError, RecursionError):  # a number beyond Decimal is an ArithmeticError
         return Unreadable(text)
-    if not isinstance(value, dict) or not isinstance(value.get("title"), str):
+    if isinstance(value, str):  # a plain text that some layer has made JSON of
+        return _word(value.strip(_AROUND), text) or Unreadable(text)
+    if not isinstance(value, dict):
         return Data(value, text)
-    found = _WORD.fullmatch(value["title"])
-    if found is None:
-        return Unreadable(text)
-    info = value.get("info")
-    return Word(found[1], found[2] or "", text, info if isinstance(info, dict) else {})
+    if isinstance(value.get("title"), str):
+        return _word(value["title"], text, value.get("info")) or Unreadable(text)
+    return _told(value, text) or Data(value, text)
+
+
+def _told(value: dict[str, Any], text: str) -> Word | None:
+    """Return the word inside the JSON of hosts that do not name it ``title`` (providers.md §1.1, §1.5)."""
+    status = value.get("status")
+    if status in ("error", "false") or status is False or value.get("success") is False:
+        error = value.get("error", value.get("message", value.get("msg")))
+        told = error.get("message") if isinstance(error, dict) else error
+        return _word(told, text) if isinstance(told, str) else None
+    if not isinstance(status, str) or not status.startswith(("STATUS_", "ACCESS_")):
+        return None
+    shown = [value[name] for name in ("code", "text") if isinstance(value.get(name), str)]
+    return _word(":".join([status, *shown]), text)
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -112,33 +132,26 @@ def wait_s(word: Word) -> int | None:
     return told if 0 < told <= _WAIT_MOST_S else None
 
 
-def prices(value: object) -> Iterator[Price]:
-    """Return the rows of ``{country: {service: {cost, count}}}``, bare or in a list; what is not a row is left out."""
-    for page in value if isinstance(value, list) else [value]:
-        for country, services in _members(page):
-            for service, offer in _members(services):
-                row = _price(country, service, offer)
-                if row is not None:
-                    yield row
-
-
-def _price(country: str, service: str, offer: object) -> Price | None:
-    told = dict(_members(offer))
-    cost, count = _decimal(told.get("cost")), _decimal(told.get("count"))
-    if cost is None or count is None:
+def banned_until(word: Word) -> str | None:
+    """Return the end of a ban, ``BANNED:'2026-11-20 10-00-00'``, as ISO 8601 without a zone; None if it is not told."""
+    found = _BANNED.fullmatch(word.rest.strip())
+    if found is None:
         return None
-    return Price(country, service, cost, int(count))
+    year, month, day = found[1].split("-")
+    return f"{year}-{month:0>2}-{day:0>2}T{found[2]:0>2}:{found[3]:0>2}:{found[4]:0>2}"
 
 
-def _decimal(value: object) -> Decimal | None:
+def is_nothing(value: object) -> bool:
+    """Tell whether a member is absent: null, empty, or what PHP makes of an empty map."""
+    return value is None or value is False or value in ("", [], {})
+
+
+def decimal(value: object) -> Decimal | None:
+    """Return a number that may be written as text; None for anything else, and for what no price or count can be."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         return None
     try:
         number = Decimal(value)
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):  # ValueError: more digits than Python reads
         return None
     return number if number.is_finite() and 0 <= number < 10**9 else None
-
-
-def _members(value: object) -> Iterator[tuple[str, Any]]:
-    return iter(value.items()) if isinstance(value, dict) else iter(())

@@ -18,10 +18,12 @@ __all__ = ["Answer", "NoAnswerError", "NotSentError", "Wire"]
 
 RAW_MOST_CHARS = 200
 TEXT_MOST_BYTES = 65_536
+LIST_MOST_BYTES = 1_048_576
 PRICES_MOST_BYTES = 16 * 1_048_576
 """A full price list of the largest known host (195 countries, 811 services) stays under half of this."""
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NO_CONTENT = 204
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 
@@ -35,12 +37,16 @@ class NotSentError(NoAnswerError):
 
 
 class Answer:
-    """What came back. ``is_fault``: the status says the host itself failed, so no refusal in it can be trusted."""
+    """What came back. ``is_fault``: the status says the host itself failed, so no refusal in it can be trusted.
+
+    ``is_empty_success``: HTTP 204, with which some hosts answer what they did (providers.md §1.1, §1.7).
+    """
 
     def __init__(self, status: int, body: bytes, secrets: Iterable[str]) -> None:
         """Parse the body, whatever the status."""
         self.reply = parse.parse(body)
         self.is_fault = status >= _SERVER_ERROR or status == _TOO_MANY_REQUESTS
+        self.is_empty_success = status == _NO_CONTENT
         self._status = status
         self._secrets = tuple(secrets)
 
@@ -51,7 +57,7 @@ class Answer:
         for secret in self._secrets:
             words = words.replace(secret, "***")
         words = words[:RAW_MOST_CHARS] or "an empty body"
-        return f"HTTP {self._status}: {words}" if self.is_fault else words
+        return f"HTTP {self._status}: {words}" if self.is_fault or self.is_empty_success else words
 
 
 class Wire:

@@ -21,6 +21,7 @@ from phoneagent.core.ports import (
     PurchaseRefused,
     PurchaseUnknown,
     Received,
+    Refusal,
     Waiting,
 )
 from phoneagent.providers.smsactivate import SMSFAST, SmsActivateProvider
@@ -32,35 +33,45 @@ from tests.waiting import BOUND_S
 PURCHASE = Purchase("US", "pm", 600_000)
 PAGE = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 JSON = "application/json"
+NOT_FOUND = '{"title":"NOT_FOUND","details":"Activation Not Found"}'
 
-NO_STOCK = ["NO_NUMBERS", "OUT_OF_STOCK", "WRONG_MAX_PRICE:0.55", '{"title":"NO_NUMBERS","details":"none"}']
-REFUSED = [
-    "NO_BALANCE",
-    "NO_BALANCE_FORWARD",
-    "BAD_KEY",
-    "NO_KEY",
-    "ACCOUNT_INACTIVE",
-    "BANNED:'2026-11-20 10-00-00'",
-    "BANNED:2026-11-20 10-00-00",
-    "CHANNELS_LIMIT",
-    "BAD_SERVICE",
-    "WRONG_SERVICE",
-    "BAD_COUNTRY",
-    "WRONG_COUNTRY",
-    "WRONG_OPERATOR",
-    "SERVICE_UNAVAILABLE_REGION",
-    "This service is prohibited for sale",
-    "BAD_ACTION",
-    "WRONG_EXCEPTION_PHONE",
-    "BAD_DATA",
-    "NO_YULA_MAIL",
-    "WRONG_ADDITIONAL_SERVICE",
-    "REPEAT_ADDITIONAL_SERVICE",
-    "NOT_INCOMING",
-    "WHATSAPP_NOT_AVAILABLE",
-    '{"title":"BAD_KEY","details":"Unauthorized"}',
-    '{"title":"UNPROCESSABLE_ENTITY","info":{"field":"api_key","code":"REQUIRED"}}',
+NO_STOCK = [
+    "NO_NUMBERS",
+    "OUT_OF_STOCK",
+    "WRONG_MAX_PRICE",
+    '{"status":"error","error":"NO_NUMBERS"}',
+    '{"title":"NO_NUMBERS","details":"none"}',
 ]
+REFUSED = {
+    "NO_BALANCE": Refusal.BALANCE,
+    "NO_BALANCE_FORWARD": Refusal.BALANCE,
+    "BAD_KEY": Refusal.AUTH,
+    "NO_KEY": Refusal.AUTH,
+    "ACCOUNT_INACTIVE": Refusal.AUTH,
+    "BANNED": Refusal.BANNED,
+    "BANNED:for ever": Refusal.BANNED,
+    "CHANNELS_LIMIT": Refusal.BUSY,
+    "BAD_SERVICE": Refusal.PAIR,
+    "WRONG_SERVICE": Refusal.PAIR,
+    "BAD_COUNTRY": Refusal.PAIR,
+    "WRONG_COUNTRY": Refusal.PAIR,
+    "WRONG_OPERATOR": Refusal.PAIR,
+    "SERVICE_UNAVAILABLE_REGION": Refusal.PAIR,
+    "This service is prohibited for sale": Refusal.PAIR,
+    "WHATSAPP_NOT_AVAILABLE": Refusal.PAIR,
+    "BAD_ACTION": Refusal.OTHER,
+    "WRONG_EXCEPTION_PHONE": Refusal.OTHER,
+    "BAD_DATA": Refusal.OTHER,
+    "NO_YULA_MAIL": Refusal.OTHER,
+    "WRONG_ADDITIONAL_SERVICE": Refusal.OTHER,
+    "REPEAT_ADDITIONAL_SERVICE": Refusal.OTHER,
+    "NOT_INCOMING": Refusal.OTHER,
+    '"BAD_KEY"': Refusal.AUTH,
+    '{"title":"BAD_KEY","details":"Unauthorized"}': Refusal.AUTH,
+    '{"title":"UNPROCESSABLE_ENTITY","info":{"field":"api_key","code":"REQUIRED"}}': Refusal.OTHER,
+    '{"success":false,"error":{"message":"BAD_SERVICE"}}': Refusal.PAIR,
+    '{"status":"error","message":"NO_BALANCE"}': Refusal.BALANCE,
+}
 NOBODY_KNOWS = [
     "",
     "  \r\n",
@@ -79,6 +90,15 @@ NOBODY_KNOWS = [
     "[" * 10_000,
     '{"status":"error"}',
     '{"title":"internal error"}',
+    '{"title":"NOT_FOUND","details":"No such page"}',
+    '{"success":false}',
+    '{"success":false,"error":{"message":"service is incorrect"}}',
+    '"no numbers"',
+    '{"activationId":900001}',
+    '{"activationId":900001,"phoneNumber":"1415****1234"}',
+    '{"activationId":{},"phoneNumber":"14155551234"}',
+    '{"phoneNumber":"14155551234"}',
+    '[{"activationId":900001,"phoneNumber":"14155551234"}]',
     '{"cost":1e99999999999999999999}',
     PAGE,
     f"<p>prohibited for sale</p>{PAGE}",
@@ -171,11 +191,29 @@ async def test_words_for_no_stock(provider: Provider, host: ScriptedHost, text: 
 
 
 @pytest.mark.parametrize("status", [200, 401, 422])
-@pytest.mark.parametrize("text", REFUSED)
-async def test_words_for_a_refusal(provider: Provider, host: ScriptedHost, text: str, status: int) -> None:
+@pytest.mark.parametrize(("text", "reason"), REFUSED.items())
+async def test_words_for_a_refusal(
+    provider: Provider, host: ScriptedHost, text: str, reason: Refusal, status: int
+) -> None:
     host.says(text, status)
 
-    assert await provider.buy(PURCHASE) == PurchaseRefused(text)
+    assert await provider.buy(PURCHASE) == PurchaseRefused(text, reason)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["BANNED:'2026-11-20 10-00-00'", "BANNED:2026-11-20 10-00-00", "BANNED:'2026-11-20 10:00:00'"],
+)
+async def test_a_ban_tells_its_end(provider: Provider, host: ScriptedHost, text: str) -> None:
+    host.says(text)
+
+    assert await provider.buy(PURCHASE) == PurchaseRefused(text, Refusal.BANNED, 1_795_168_800_000)
+
+
+async def test_a_price_above_the_ceiling_tells_the_least_that_would_do(provider: Provider, host: ScriptedHost) -> None:
+    host.says("WRONG_MAX_PRICE:0.6500001")
+
+    assert await provider.buy(PURCHASE) == OutOfStock("WRONG_MAX_PRICE:0.6500001", 650_001)
 
 
 @pytest.mark.parametrize("text", NOBODY_KNOWS)
@@ -283,7 +321,9 @@ async def test_words_for_waiting(provider: Provider, host: ScriptedHost, text: s
     assert await provider.status("1") == Waiting()
 
 
-@pytest.mark.parametrize("text", ["STATUS_CANCEL", "NO_ACTIVATION", '{"title":"NO_ACTIVATION"}'])
+@pytest.mark.parametrize(
+    "text", ["STATUS_CANCEL", "NO_ACTIVATION", "WRONG_ACTIVATION_ID", '{"title":"NO_ACTIVATION"}', NOT_FOUND]
+)
 async def test_words_for_an_activation_that_is_over(provider: Provider, host: ScriptedHost, text: str) -> None:
     host.says(text)
 
@@ -348,7 +388,7 @@ async def test_the_hosts_words_go_to_the_log_without_numbers_and_not_to_the_call
 
 
 @pytest.mark.parametrize(
-    "text", ["ACCESS_CANCEL", "ACCESS_CANCEL_ALREADY", "ALREADY_CANCELED", "STATUS_CANCEL", "NO_ACTIVATION"]
+    "text", ["ACCESS_CANCEL", "ACCESS_CANCEL_ALREADY", "ALREADY_CANCELED", "STATUS_CANCEL", "NO_ACTIVATION", NOT_FOUND]
 )
 async def test_words_for_cancelled(provider: Provider, host: ScriptedHost, text: str) -> None:
     host.says(text)
@@ -403,7 +443,7 @@ async def test_words_for_finished(provider: Provider, host: ScriptedHost, text: 
     assert (host.queries[0]["action"], host.queries[0]["status"]) == ("setStatus", "6")
 
 
-@pytest.mark.parametrize("text", ["ACCESS_READY", "BAD_KEY", "WRONG_ACTIVATION_ID", *NOBODY_KNOWS])
+@pytest.mark.parametrize("text", ["ACCESS_READY", "BAD_KEY", *NOBODY_KNOWS])
 async def test_a_closing_word_that_nobody_understands_is_a_fault(
     provider: Provider, host: ScriptedHost, text: str
 ) -> None:

@@ -6,6 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from phoneagent.providers.smsactivate import parse
+from phoneagent.providers.smsactivate.prices import Price, prices
 
 
 @given(st.binary(max_size=200))
@@ -34,7 +35,7 @@ def test_money_is_never_a_float() -> None:
     reply = parse.parse(b'{"187":{"go":{"cost":0.31,"count":7}}}')
 
     assert isinstance(reply, parse.Data)
-    assert list(parse.prices(reply.value)) == [parse.Price("187", "go", Decimal("0.31"), 7)]
+    assert list(prices(reply.value)) == [Price("187", "go", Decimal("0.31"), 7)]
 
 
 def test_a_title_that_is_no_word_is_unreadable() -> None:
