@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
@@ -131,6 +131,38 @@ Networks = Annotated[str, AfterValidator(_networks)]
 LongSecret = Annotated[SecretStr, AfterValidator(_long)]
 
 
+HANDLER_ACTIONS = frozenset(
+    {
+        "getNumberV2",
+        "getStatusV2",
+        "getActiveActivations",
+        "getHistory",
+        "getPricesV2",
+        "getPricesV3",
+        "getTopCountriesByService",
+    }
+)
+"""What a host of the SMS-Activate family may have beside V1, and what we use of it."""
+
+PROVIDERS = frozenset({"smsfast", "hero-sms", "generic"})
+
+
+def _actions(value: str) -> str:
+    if unknown := set(_parts(value)) - HANDLER_ACTIONS:
+        raise ValueError(f"{', '.join(sorted(unknown))}: must be of {', '.join(sorted(HANDLER_ACTIONS))}")
+    return value
+
+
+def _accounts(value: str) -> str:
+    if unknown := set(_parts(value)) - PROVIDERS:
+        raise ValueError(f"{', '.join(sorted(unknown))}: must be of {', '.join(sorted(PROVIDERS))}")
+    return value
+
+
+HandlerActions = Annotated[str, AfterValidator(_actions)]
+Accounts = Annotated[str, AfterValidator(_accounts)]
+
+
 _NEEDED = (
     ("http", "facilitator_url"),
     ("cdp", "cdp_api_key_id"),
@@ -140,10 +172,44 @@ _NEEDED = (
 """Which kind of facilitator needs which setting."""
 
 
-class Settings(BaseSettings):
-    """What an operator decides. Amounts are USDC atomic units, times are in the unit their name says."""
+class UpstreamSettings(BaseSettings):
+    """Where numbers come from: all that `phoneagent probe` needs."""
 
     model_config = SettingsConfigDict(env_prefix="PHONEAGENT_", extra="ignore", frozen=True)
+
+    smsfast_api_key: SecretStr | None = Field(None, description="API key of the smsfast account.")
+    smsfast_url: Url | None = Field(None, description="Another address of smsfast's handler_api.php.")
+    hero_api_key: SecretStr | None = Field(
+        None, description="API key of a hero-sms account: a second source of numbers."
+    )
+    hero_url: Url | None = Field(None, description="Another address of hero-sms's handler_api.php.")
+    generic_api_key: SecretStr | None = Field(None, description="API key at any other host of the SMS-Activate family.")
+    generic_url: Url | None = Field(None, description="That host's handler_api.php; needed with its key.")
+    generic_us_country: Literal["187", "12"] = Field(
+        "187", description="What that host calls the United States: 187 are real SIM cards, 12 virtual numbers."
+    )
+    generic_actions: HandlerActions = Field(
+        "", description="What that host has beside V1, by commas, as `phoneagent probe generic` found it."
+    )
+    generic_micro_usd: int = Field(1_000_000, ge=1, description="Worth of one unit of that host's money, in micro-USD.")
+    generic_early_cancel_s: int = Field(125, ge=0, le=3_600, description="How long that host refuses a cancel.")
+    dedicated_accounts: Accounts = Field(
+        "", description="Providers, by commas, whose account nobody else buys from: strays there are ours to give back."
+    )
+
+    @property
+    def extra_actions(self) -> frozenset[str]:
+        """Return the actions of ``generic_actions``."""
+        return frozenset(_parts(self.generic_actions))
+
+    @property
+    def dedicated(self) -> frozenset[str]:
+        """Return the names of ``dedicated_accounts``."""
+        return frozenset(_parts(self.dedicated_accounts))
+
+
+class Settings(UpstreamSettings):
+    """What an operator decides. Amounts are USDC atomic units, times are in the unit their name says."""
 
     public_url: Url | None = Field(
         None, description="Address under which clients reach the service; offers carry it. Needed off loopback."
@@ -186,7 +252,6 @@ class Settings(BaseSettings):
     )
 
     smsfast_api_key: SecretStr = Field(description="API key of the smsfast account.")
-    smsfast_url: Url | None = Field(None, description="Another address of smsfast's handler_api.php.")
 
     token_secret: LongSecret = Field(description="Secret under which rental tokens are derived.")
     previous_token_secret: LongSecret | None = Field(None, description="Secret before the last rotation.")
@@ -255,11 +320,13 @@ class Settings(BaseSettings):
         ]
         if "local" in self.facilitators and self.erc6492_factories:
             problems.append("erc6492_factories: must be empty when facilitator is local, which deploys no wallets")
+        if (self.generic_api_key is None) is not (self.generic_url is None):
+            problems.append("generic_api_key and generic_url: must be given together")
         if self.public_url is None and self.host not in LOOPBACK_HOSTS:
             problems.append("public_url: is needed when host is not loopback")
         problems += [
             f"{name}: must be https outside this machine and its own network"
-            for name in ("facilitator_url", "cdp_url", "rpc_url", "smsfast_url")
+            for name in ("facilitator_url", "cdp_url", "rpc_url", "smsfast_url", "hero_url", "generic_url")
             if not all(_is_safe(url) for url in _parts(getattr(self, name) or ""))
         ]
         if self.dev_clock and not self.is_all_loopback:

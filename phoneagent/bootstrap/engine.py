@@ -11,18 +11,19 @@ import logging
 import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import httpx
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from phoneagent.bootstrap.money import Ground, Money, MoneyRefused, open_money
+from phoneagent.bootstrap.upstreams import upstreams
 from phoneagent.core.catalog import Mode
 from phoneagent.core.ports import Clock, Facilitator, Ids, Provider
 from phoneagent.core.tokens import TokenSigner
 from phoneagent.facilitators import LocalFacilitator, RpcChain
-from phoneagent.providers.smsactivate import SMSFAST, SmsActivateProvider
+from phoneagent.providers.smsactivate import SmsActivateProvider
 from phoneagent.services.deliver import Deliver
 from phoneagent.services.limit import WaiterCaps, Waiters
 from phoneagent.services.shelf import Shelf
@@ -183,14 +184,18 @@ async def _money(ground: Ground) -> Money:
 
 
 async def _providers(settings: Settings, clock: Clock, stack: contextlib.AsyncExitStack) -> Mapping[str, Provider]:
-    smsfast = SmsActivateProvider(
-        await _client(stack),
-        profile=replace(SMSFAST, base_url=settings.smsfast_url or SMSFAST.base_url),
-        api_key=settings.smsfast_api_key.get_secret_value(),
-        clock=clock,
-        most_cost_atomic=max_costs(settings),
-    )
-    return {SMSFAST.name: smsfast}
+    """Return every provider that the settings have a key for, smsfast first."""
+    providers: dict[str, Provider] = {}
+    for profile, api_key in upstreams(settings):
+        providers[profile.name] = SmsActivateProvider(
+            await _client(stack),
+            profile=profile,
+            api_key=api_key.get_secret_value(),
+            clock=clock,
+            most_cost_atomic=max_costs(settings),
+            is_dedicated=profile.name in settings.dedicated,
+        )
+    return providers
 
 
 def max_costs(settings: Settings) -> Mapping[Mode, int]:
