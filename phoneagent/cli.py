@@ -58,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     payers.set_defaults(run=_payers)
     for name, verb in verbs.choices.items():
         verb.set_defaults(verb=name)
+    probe = commands.add_parser("probe", help="ask a number provider what our key can do there; buys nothing")
+    probe.add_argument("provider", choices=("smsfast", "hero-sms", "generic"))
+    probe.add_argument("--json", action="store_true", help="report in JSON")
+    probe.set_defaults(run=_probe)
     openapi = commands.add_parser("openapi", help="print the OpenAPI document")
     openapi.set_defaults(run=_openapi)
     errors = commands.add_parser("errors", help="print docs/errors.md: every error code and what to do next")
@@ -131,6 +135,26 @@ def _dev(options: argparse.Namespace) -> int:
         sys.stderr.write(f"phoneagent dev: {failure}\n")
         return 1
     return 0
+
+
+def _probe(options: argparse.Namespace) -> int:
+    from phoneagent.bootstrap.probe import advice, has_key, probe_provider  # noqa: PLC0415  slow import
+    from phoneagent.settings import SettingsError  # noqa: PLC0415  slow import
+
+    try:
+        findings = asyncio.run(probe_provider(options.provider))
+    except SettingsError as refusal:
+        sys.stderr.write(f"phoneagent cannot ask:\n{refusal}\n")
+        return CONFIGURATION_STATUS
+    told = [{"name": one.name, "verdict": one.verdict.value, "detail": one.detail} for one in findings]
+    setting = advice(options.provider, findings)
+    if options.json:
+        report = {"provider": options.provider, "findings": told, "setting": setting}
+        sys.stdout.write(json.dumps(report) + "\n")
+    else:
+        lines = [f"{one['name']:14} {one['verdict']:10} {one['detail']}" for one in told]
+        sys.stdout.write("\n".join([*lines, *([f"\n{setting}"] if setting else [])]) + "\n")
+    return 0 if has_key(findings) else 1
 
 
 def _openapi(_options: argparse.Namespace) -> int:

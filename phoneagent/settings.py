@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
@@ -197,6 +197,28 @@ class UpstreamSettings(BaseSettings):
         "", description="Providers, by commas, whose account nobody else buys from: strays there are ours to give back."
     )
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        return self._sound(self._upstream_problems())
+
+    def _sound(self, problems: list[str]) -> Self:
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _upstream_problems(self) -> list[str]:
+        problems = self._unsafe("smsfast_url", "hero_url", "generic_url")
+        if (self.generic_api_key is None) is not (self.generic_url is None):
+            problems.append("generic_api_key and generic_url: must be given together")
+        return problems
+
+    def _unsafe(self, *names: str) -> list[str]:
+        return [
+            f"{name}: must be https outside this machine and its own network"
+            for name in names
+            if not all(_is_safe(url) for url in _parts(getattr(self, name) or ""))
+        ]
+
     @property
     def extra_actions(self) -> frozenset[str]:
         """Return the actions of ``generic_actions``."""
@@ -311,29 +333,21 @@ class Settings(UpstreamSettings):
     )
 
     @model_validator(mode="after")
-    def _whole(self) -> Settings:
-        problems = []
-        problems += [
+    def _whole(self) -> Self:
+        problems = [
             f"{name}: is needed when facilitator is {kind}"
             for kind, name in _NEEDED
             if kind in self.facilitators and getattr(self, name) is None
         ]
         if "local" in self.facilitators and self.erc6492_factories:
             problems.append("erc6492_factories: must be empty when facilitator is local, which deploys no wallets")
-        if (self.generic_api_key is None) is not (self.generic_url is None):
-            problems.append("generic_api_key and generic_url: must be given together")
         if self.public_url is None and self.host not in LOOPBACK_HOSTS:
             problems.append("public_url: is needed when host is not loopback")
-        problems += [
-            f"{name}: must be https outside this machine and its own network"
-            for name in ("facilitator_url", "cdp_url", "rpc_url", "smsfast_url", "hero_url", "generic_url")
-            if not all(_is_safe(url) for url in _parts(getattr(self, name) or ""))
-        ]
+        problems += self._unsafe("facilitator_url", "cdp_url", "rpc_url")
+        problems += self._upstream_problems()
         if self.dev_clock and not self.is_all_loopback:
             problems.append("dev_clock: is refused unless chain, Redis and public URL are on loopback")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
+        return self._sound(problems)
 
     @property
     def public_address(self) -> str:
@@ -371,6 +385,14 @@ class Settings(UpstreamSettings):
         """Tell whether chain, store and public address are all on this machine."""
         urls = (self.public_address, self.redis_url, *self.rpc_urls)
         return all((urlsplit(url).hostname or "") in LOOPBACK_HOSTS for url in urls)
+
+
+def read_upstream_settings() -> UpstreamSettings:
+    """Return the settings of the number providers alone. Raises SettingsError that names every problem."""
+    try:
+        return UpstreamSettings()
+    except ValidationError as exc:
+        raise SettingsError("\n".join(_problem_lines(exc))) from None
 
 
 def read_settings() -> Settings:

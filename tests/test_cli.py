@@ -17,12 +17,13 @@ import pytest
 
 from phoneagent import __version__
 from phoneagent.cli import CONFIGURATION_STATUS, main
-from phoneagent.dev.simulators import SmsActivateSimulator
+from phoneagent.core import money
+from phoneagent.dev.simulators import HeroSimulator, SmsActivateSimulator
 from phoneagent.dev.simulators.smsactivate import HANDLER_PATH
 from phoneagent.store import keys
 from phoneagent.store.connect import open_client
 from tests.bootstrap.node import Node
-from tests.dev.simulators.serving import SteppedClock
+from tests.dev.simulators.serving import Stage, SteppedClock, serve_stage
 from tests.facilitators.serving import served, unused_url
 from tests.waiting import within
 
@@ -312,3 +313,62 @@ def test_what_is_no_address_names_no_payer(address: str) -> None:
     with pytest.raises(SystemExit) as refused:
         main(["payers", "unblock", address])
     assert refused.value.code == 2
+
+
+# ---- probe ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with serve_stage() as stage:
+        yield stage
+
+
+@pytest.fixture
+def one_provider(process: None, monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+    """Nothing but the settings of one provider."""
+    assert process is None
+    monkeypatch.setenv("PHONEAGENT_GENERIC_API_KEY", API_KEY)
+    monkeypatch.setenv("PHONEAGENT_GENERIC_URL", stage.origin + HANDLER_PATH)
+
+
+@pytest.mark.usefixtures("one_provider")
+def test_the_command_needs_the_providers_settings_alone_and_names_what_to_set(
+    capsys: pytest.CaptureFixture[str], stage: Stage
+) -> None:
+    stage.app = HeroSimulator(SteppedClock(), api_key=API_KEY, balance_atomic=money.atomic("12.40")).app
+
+    assert main(["probe", "generic", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert main(["probe", "generic"]) == 0
+    told = capsys.readouterr().out
+
+    setting = "PHONEAGENT_GENERIC_ACTIONS=getActiveActivations,getHistory,getNumberV2,getStatusV2"
+    assert report["setting"] == setting
+    assert report["findings"][0]["detail"] == "12.40 of the host's units, taken for 1 USD each"
+    assert told.endswith(f"\n\n{setting}\n")
+    assert API_KEY not in told
+
+
+@pytest.mark.usefixtures("one_provider")
+def test_a_key_that_is_refused_ends_with_status_1(capsys: pytest.CaptureFixture[str], stage: Stage) -> None:
+    stage.app = SmsActivateSimulator(SteppedClock(), api_key="another", balance_atomic=0).app
+
+    assert main(["probe", "generic"]) == 1
+    assert "BAD_KEY" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("one_provider")
+def test_a_provider_without_a_key_is_told_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe", "hero-sms"]) == CONFIGURATION_STATUS
+    assert capsys.readouterr().err == ("phoneagent cannot ask:\nPHONEAGENT_HERO_API_KEY: is needed to ask hero-sms\n")
+
+
+@pytest.mark.usefixtures("one_provider")
+def test_the_key_is_not_sent_over_a_plain_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PHONEAGENT_GENERIC_URL", "http://numbers.test/handler_api.php")
+
+    assert main(["probe", "generic"]) == CONFIGURATION_STATUS
+    assert "generic_url: must be https" in capsys.readouterr().err
