@@ -5,7 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from phoneagent.settings import Settings, SettingsError, read_settings
+from phoneagent.bootstrap.upstreams import upstreams
+from phoneagent.providers.smsactivate import HERO, SMSFAST, generic
+from phoneagent.providers.smsactivate.profile import OPTIONAL_ACTIONS
+from phoneagent.settings import HANDLER_ACTIONS, PROVIDERS, Settings, SettingsError, read_settings
 
 ADDRESS = "0x" + "Ee" * 20
 SECRET = "correct horse battery staple " * 2
@@ -96,6 +99,12 @@ def test_settings_that_are_wrong_by_themselves_do_not_hide_those_that_are_wrong_
         ("CONTACT_EMAIL", "Nobody <nobody@phoneagent.test>"),
         ("FACILITATOR_URL", "/facilitator"),
         ("SMSFAST_URL", "unix:///tmp/socket"),
+        ("HERO_URL", "hero-sms"),
+        ("GENERIC_US_COUNTRY", "1"),
+        ("GENERIC_ACTIONS", "getNumberV2,getMoney"),
+        ("GENERIC_MICRO_USD", "0"),
+        ("GENERIC_EARLY_CANCEL_S", "3601"),
+        ("DEDICATED_ACCOUNTS", "smsfast,hero"),
         ("PAY_TO", "0x" + "g" * 40),
         ("PAY_TO", "e" * 40),
         ("CHAIN_ID", "1"),
@@ -266,3 +275,46 @@ def test_factories_of_wallets_are_addresses_and_need_a_facilitator_that_deploys(
 def test_by_default_no_factory_deploys_a_wallet(environment: Environment) -> None:
     environment()
     assert read_settings().factories == frozenset()
+
+
+@pytest.mark.parametrize("name", ["GENERIC_API_KEY", "GENERIC_URL"])
+def test_a_further_host_needs_an_address_and_a_key(environment: Environment, name: str) -> None:
+    environment(**{name: "https://numbers.test/handler_api.php"})
+    assert _problems() == ["PHONEAGENT_*: generic_api_key and generic_url: must be given together"]
+
+
+@pytest.mark.parametrize("name", ["HERO_URL", "GENERIC_URL"])
+def test_no_key_goes_to_a_further_host_over_a_plain_line(environment: Environment, name: str) -> None:
+    environment(GENERIC_API_KEY="k", GENERIC_URL="https://numbers.test/api")
+    environment(**{name: "http://numbers.test/api"})
+    assert f"{name.lower()}: must be https" in "\n".join(_problems())
+
+
+def test_every_account_with_a_key_is_opened_smsfast_first(environment: Environment) -> None:
+    environment(
+        HERO_API_KEY="h",
+        GENERIC_API_KEY="g",
+        GENERIC_URL="https://numbers.test/api",
+        GENERIC_US_COUNTRY="12",
+        GENERIC_ACTIONS="getStatusV2, getActiveActivations",
+        GENERIC_EARLY_CANCEL_S="60",
+        DEDICATED_ACCOUNTS="hero-sms",
+    )
+    settings = read_settings()
+    smsfast, hero, other = (profile for profile, _ in upstreams(settings))
+
+    assert [key.get_secret_value() for _, key in upstreams(settings)] == [WHOLE["SMSFAST_API_KEY"], "h", "g"]
+    assert (smsfast, hero) == (SMSFAST, HERO)
+    assert (other.base_url, other.country_ids["US"], other.early_cancel_ms) == (
+        "https://numbers.test/api",
+        "12",
+        60_000,
+    )
+    assert other.can_ask_in_bulk
+    assert not other.can_list_activations
+    assert settings.dedicated == {"hero-sms"}
+
+
+def test_the_settings_know_the_actions_and_hosts_that_the_adapter_knows() -> None:
+    assert HANDLER_ACTIONS == OPTIONAL_ACTIONS
+    assert {SMSFAST.name, HERO.name, generic("https://numbers.test/").name} == PROVIDERS

@@ -32,7 +32,7 @@ class Offer:
     """What one pair costs at a host, in micro-USD, rounded up, and how many numbers it says it has. A hint, no promise.
 
     Where numbers of one pair differ in price, ``cost_atomic`` is the cheapest in stock, and ``count`` is what is in
-    stock below our ceiling for the pair.
+    stock below our ceiling for the pair, or at that price if all are dearer.
     """
 
     cost_atomic: int

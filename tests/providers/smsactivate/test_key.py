@@ -10,8 +10,9 @@ import pytest
 
 from phoneagent.core.errors import Unavailable
 from phoneagent.core.ports import Provider, Purchase, PurchaseUnknown
-from phoneagent.dev.simulators import SmsActivateSimulator
-from tests.dev.simulators.serving import Stage, SteppedClock, open_client
+from phoneagent.dev.simulators import HeroSimulator
+from phoneagent.providers.smsactivate import HERO
+from tests.dev.simulators.serving import START_MS, Stage, SteppedClock, open_client
 from tests.providers.conftest import MakeProvider
 from tests.providers.smsactivate.scripted import ScriptedHost
 from tests.waiting import BOUND_S
@@ -26,6 +27,11 @@ VERBS: dict[str, Callable[[Provider], Awaitable[object]]] = {
     "cancel": lambda provider: provider.cancel("900001"),
     "finish": lambda provider: provider.finish("900001"),
     "stock": lambda provider: provider.stock(),
+    "offers": lambda provider: provider.offers(),
+    "balance": lambda provider: provider.balance(),
+    "statuses": lambda provider: provider.statuses(["900001"]),
+    "find_unclaimed": lambda provider: provider.find_unclaimed(PURCHASE, START_MS),
+    "made_since": lambda provider: provider.made_since(START_MS),
 }
 
 
@@ -53,8 +59,8 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
 
 
 @pytest.fixture
-def simulator(stage: Stage, clock: SteppedClock) -> SmsActivateSimulator:
-    simulator = SmsActivateSimulator(clock, api_key=KEY, balance_atomic=1_000_000)
+def simulator(stage: Stage, clock: SteppedClock) -> HeroSimulator:
+    simulator = HeroSimulator(clock, api_key=KEY, balance_atomic=1_000_000)
     stage.app = simulator.app
     return simulator
 
@@ -62,9 +68,11 @@ def simulator(stage: Stage, clock: SteppedClock) -> SmsActivateSimulator:
 @pytest.mark.parametrize("kind", ["timeout", "drop_reply", "5xx", "html", "banned"])
 @pytest.mark.parametrize("verb", VERBS)
 async def test_no_fault_tells_the_key(
-    simulator: SmsActivateSimulator, make_provider: MakeProvider, log: pytest.LogCaptureFixture, verb: str, kind: str
+    simulator: HeroSimulator, make_provider: MakeProvider, log: pytest.LogCaptureFixture, verb: str, kind: str
 ) -> None:
-    provider = make_provider(api_key=KEY, timeout_s=0.15 if kind in {"timeout", "drop_reply"} else BOUND_S)
+    provider = make_provider(
+        profile=HERO, api_key=KEY, timeout_s=0.15 if kind in {"timeout", "drop_reply"} else BOUND_S
+    )
     simulator.faults.set("*", kind)
     told = repr(provider)
     try:
@@ -78,7 +86,7 @@ async def test_no_fault_tells_the_key(
 
 
 async def test_the_key_arrives_and_the_log_that_httpx_writes_shows_the_bare_handler(
-    stage: Stage, simulator: SmsActivateSimulator, make_provider: MakeProvider, log: pytest.LogCaptureFixture
+    stage: Stage, simulator: HeroSimulator, make_provider: MakeProvider, log: pytest.LogCaptureFixture
 ) -> None:
     assert stage.app is simulator.app
     assert await make_provider(api_key=KEY).stock()  # the simulator checks the key
