@@ -27,7 +27,8 @@ def declared() -> set[str]:
 
 
 def test_there_is_a_lock_for_running_building_developing_and_comparing() -> None:
-    assert [lock.stem for lock in LOCKS] == ["bench", "build", "dev", "discovery", "interop-v1", "interop", "runtime"]
+    names = ["bench", "build", "dev", "discovery", "interop-v1", "interop", "runtime", "upstreams"]
+    assert [lock.stem for lock in LOCKS] == names
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)

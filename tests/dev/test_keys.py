@@ -1,4 +1,4 @@
-"""The development keys: made once, kept, and completed when a new part needs one that an old directory does not have."""
+"""The development keys: made once, kept, and completed when a new part needs one that was not there before."""
 
 import json
 from pathlib import Path

@@ -82,20 +82,10 @@ def provider(staged: Staged) -> Provider:
     return staged.provider(timeout_s=BOUND_S)
 
 
-@pytest.fixture
-def lists(provider: Provider) -> Provider:
-    """A provider that can list activations."""
-    if not provider.traits.can_list_activations:
-        pytest.skip("this host has no list")
-    return provider
-
-
-@pytest.fixture
-def in_bulk(provider: Provider) -> Provider:
-    """A provider that tells about many activations at once."""
-    if not provider.traits.can_ask_in_bulk:
-        pytest.skip("this host has no bulk status")
-    return provider
+def only(that: Callable[[Upstream], bool]) -> pytest.MarkDecorator:
+    """Run a test over some of the hosts."""
+    chosen = [upstream for upstream in UPSTREAMS if that(upstream)]
+    return pytest.mark.parametrize("upstream", chosen, ids=lambda upstream: upstream.name, indirect=True)
 
 
 @contextmanager
@@ -123,6 +113,16 @@ async def bought(provider: Provider, purchase: Purchase = US_GOOGLE) -> Activati
     answer = await provider.buy(purchase)
     assert isinstance(answer, Bought)
     return answer.activation
+
+
+# ---- traits --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_host_says_what_it_can(provider: Provider, upstream: Upstream) -> None:
+    traits = provider.traits
+
+    assert (traits.can_list_activations, traits.can_ask_in_bulk) == (upstream.lists, upstream.tells_in_bulk)
+    assert traits.purchase_timeout_ms == BOUND_S * 1000
 
 
 # ---- stock ---------------------------------------------------------------------------------------------------------
@@ -271,9 +271,8 @@ async def test_an_sms_comes_sealed_with_the_text_that_the_host_tells_and_our_tim
 
 
 @pytest.mark.parametrize("text", ["Hello: no code, but a colon", "Twice: 1234: 5678", "G-478392 is yours", "тест 4711"])
-async def test_no_part_of_a_text_is_lost(provider: Provider, host: Driver, upstream: Upstream, text: str) -> None:
-    if not upstream.tells_text:
-        pytest.skip("this host tells codes only")
+@only(lambda upstream: upstream.tells_text)
+async def test_no_part_of_a_text_is_lost(provider: Provider, host: Driver, text: str) -> None:
     activation = await bought(provider)
     await host.sms(number=activation.number, text=text)
     answer = await provider.status(activation.activation_id)
@@ -282,9 +281,8 @@ async def test_no_part_of_a_text_is_lost(provider: Provider, host: Driver, upstr
     assert [message.text for message in answer.messages] == [text]
 
 
-async def test_an_endless_text_is_cut(provider: Provider, host: Driver, upstream: Upstream) -> None:
-    if not upstream.tells_text:
-        pytest.skip("this host tells codes only")
+@only(lambda upstream: upstream.tells_text)
+async def test_an_endless_text_is_cut(provider: Provider, host: Driver) -> None:
     activation = await bought(provider)
     await host.sms(number=activation.number, text="x" * 5_000, code="1234")
     answer = await provider.status(activation.activation_id)
@@ -318,14 +316,15 @@ async def test_an_id_that_the_host_does_not_know_is_closed(provider: Provider, u
     assert await provider.status("1") == Closed(upstream.words["unheard of"])
 
 
+@only(lambda upstream: upstream.lists)
 async def test_a_number_that_was_finished_without_us_still_shows_its_sms_where_the_host_has_a_history(
-    lists: Provider, host: Driver
+    provider: Provider, host: Driver
 ) -> None:
-    activation = await bought(lists)
+    activation = await bought(provider)
     await host.sms(number=activation.number, text=SMS)
-    await lists.finish(activation.activation_id)
+    await provider.finish(activation.activation_id)
 
-    answer = await lists.status(activation.activation_id)
+    answer = await provider.status(activation.activation_id)
 
     assert isinstance(answer, Received)
     assert [message.text for message in answer.messages] == [SMS]
@@ -334,39 +333,39 @@ async def test_a_number_that_was_finished_without_us_still_shows_its_sms_where_t
 # ---- many at once --------------------------------------------------------------------------------------------------
 
 
+@only(lambda upstream: upstream.tells_in_bulk)
 async def test_many_are_asked_about_in_fewer_calls_and_as_if_each_were_asked(
-    in_bulk: Provider, host: Driver, stage: Stage
+    provider: Provider, host: Driver, stage: Stage
 ) -> None:
-    waiting, received, twice, over = [await bought(in_bulk, Purchase("KE", "go", 600_000)) for _ in range(4)]
+    waiting, received, twice, over = [await bought(provider, Purchase("KE", "go", 600_000)) for _ in range(4)]
     await host.sms(number=received.number, text=SMS)
     for text in ("first 1111", "[Second] 2222"):
         await host.sms(number=twice.number, text=text)
     await host.advance(125)
-    await in_bulk.cancel(over.activation_id)
+    await provider.cancel(over.activation_id)
 
     ids = [one.activation_id for one in (waiting, received, twice, over)]
     with counting(stage) as calls:
-        answers = await in_bulk.statuses([*ids, "1"])
+        answers = await provider.statuses([*ids, "1"])
 
     assert len(calls) == 1
     assert answers[ids[0]] == Waiting()
-    assert answers[ids[1]] == await in_bulk.status(ids[1])
+    assert answers[ids[1]] == await provider.status(ids[1])
     assert isinstance(both := answers[ids[2]], Received)
     assert [message.text for message in both.messages] == ["first 1111", "[Second] 2222"]
     assert set(answers) == {*ids[:3]}
 
 
-async def test_more_than_a_page_of_activations_is_read_to_its_end(in_bulk: Provider, host: Driver) -> None:
-    bought_ids = [(await bought(in_bulk, Purchase("UA", "ds", 600_000))).activation_id for _ in range(205)]
+@only(lambda upstream: upstream.tells_in_bulk)
+async def test_more_than_a_page_of_activations_is_read_to_its_end(provider: Provider, host: Driver) -> None:
+    bought_ids = [(await bought(provider, Purchase("UA", "ds", 600_000))).activation_id for _ in range(205)]
 
-    assert await in_bulk.statuses(bought_ids) == dict.fromkeys(bought_ids, Waiting())
+    assert await provider.statuses(bought_ids) == dict.fromkeys(bought_ids, Waiting())
     assert len((await host.state())["activations"]) == 205
 
 
+@only(lambda upstream: not upstream.tells_in_bulk)
 async def test_a_host_without_a_bulk_status_says_so(provider: Provider) -> None:
-    if provider.traits.can_ask_in_bulk:
-        pytest.skip("this host has a bulk status")
-
     with pytest.raises(Unavailable):
         await provider.statuses(["1"])
 
@@ -502,10 +501,11 @@ async def test_a_slow_answer_is_an_answer(provider: Provider, host: Driver, verb
 
 @pytest.mark.parametrize("kind", FAULTS)
 @pytest.mark.parametrize("verb", LISTINGS)
+@only(lambda upstream: upstream.lists)
 async def test_a_list_that_was_not_had_is_never_an_empty_one(
-    lists: Provider, host: Driver, staged: Staged, verb: str, kind: str
+    provider: Provider, host: Driver, staged: Staged, verb: str, kind: str
 ) -> None:
-    activation = await bought(lists)
+    activation = await bought(provider)
     await host.fault("*", kind)
 
     asking = staged.provider(timeout_s=SHORT_S if kind in SILENT else BOUND_S)
@@ -516,52 +516,54 @@ async def test_a_list_that_was_not_had_is_never_an_empty_one(
 # ---- the list ------------------------------------------------------------------------------------------------------
 
 
+@only(lambda upstream: not upstream.lists)
 async def test_a_host_that_cannot_list_activations_says_so_and_never_answers_none(provider: Provider) -> None:
-    if provider.traits.can_list_activations:
-        pytest.skip("this host has a list")
-
     with pytest.raises(Unavailable):
         await provider.find_unclaimed(US_GOOGLE, START_MS)
     with pytest.raises(Unavailable):
         await provider.made_since(START_MS)
 
 
+@only(lambda upstream: upstream.lists)
 async def test_a_purchase_whose_reply_was_lost_is_found_and_nothing_else(
-    lists: Provider, host: Driver, staged: Staged
+    provider: Provider, host: Driver, staged: Staged
 ) -> None:
-    await bought(lists, Purchase("KE", "go", 600_000))
-    await bought(lists, Purchase("US", "tg", 1_200_000))
+    await bought(provider, Purchase("KE", "go", 600_000))
+    await bought(provider, Purchase("US", "tg", 1_200_000))
     await host.fault("purchase", "drop_reply")
     assert isinstance(await staged.provider(timeout_s=SHORT_S).buy(US_GOOGLE), PurchaseUnknown)
     await host.advance(60)
 
-    (found,) = await lists.find_unclaimed(US_GOOGLE, START_MS)
+    (found,) = await provider.find_unclaimed(US_GOOGLE, START_MS)
 
     row = (await host.state())["activations"][-1]
     assert found == Activation(row["activation_id"], row["number"], staged.upstream.us_google_atomic)
 
 
-async def test_a_purchase_that_never_was_is_not_found(lists: Provider, host: Driver, staged: Staged) -> None:
+@only(lambda upstream: upstream.lists)
+async def test_a_purchase_that_never_was_is_not_found(provider: Provider, host: Driver, staged: Staged) -> None:
     await host.fault("purchase", "timeout")
     assert isinstance(await staged.provider(timeout_s=SHORT_S).buy(US_GOOGLE), PurchaseUnknown)
 
-    assert await lists.find_unclaimed(US_GOOGLE, START_MS) == []
+    assert await provider.find_unclaimed(US_GOOGLE, START_MS) == []
 
 
-async def test_an_activation_from_before_is_not_ours_to_adopt(lists: Provider, host: Driver) -> None:
-    await bought(lists)
+@only(lambda upstream: upstream.lists)
+async def test_an_activation_from_before_is_not_ours_to_adopt(provider: Provider, host: Driver) -> None:
+    await bought(provider)
     await host.advance(600)
 
-    assert await lists.find_unclaimed(US_GOOGLE, START_MS + 590_000) == []
+    assert await provider.find_unclaimed(US_GOOGLE, START_MS + 590_000) == []
 
 
-async def test_everything_that_was_made_is_listed_running_or_over(lists: Provider, host: Driver) -> None:
-    cancelled, received, running = [await bought(lists) for _ in range(3)]
+@only(lambda upstream: upstream.lists)
+async def test_everything_that_was_made_is_listed_running_or_over(provider: Provider, host: Driver) -> None:
+    cancelled, received, running = [await bought(provider) for _ in range(3)]
     await host.sms(number=received.number, text=SMS)
-    await lists.finish(received.activation_id)
+    await provider.finish(received.activation_id)
     await host.advance(125)
-    await lists.cancel(cancelled.activation_id)
+    await provider.cancel(cancelled.activation_id)
 
-    listed = {one.activation_id: one.number for one in await lists.made_since(START_MS)}
+    listed = {one.activation_id: one.number for one in await provider.made_since(START_MS)}
 
     assert listed == {one.activation_id: one.number for one in (cancelled, received, running)}

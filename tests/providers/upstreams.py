@@ -50,7 +50,8 @@ class Upstream:
 
     ``status_action`` is the host's action that shows SMS, ``cancel_action`` the one that cancels, and
     ``cancel_retry_ms`` after how long a cancel that came too early is to be repeated, 0 where none comes too early.
-    ``words`` are the host's own, by what happened. ``us_only`` says that it sells numbers of no other country.
+    ``words`` are the host's own, by what happened. ``lists`` and ``tells_in_bulk`` are
+    what its traits say, ``us_only`` that it sells numbers of no other country.
     """
 
     name: str
@@ -63,6 +64,8 @@ class Upstream:
     cancel_action: str
     cancel_retry_ms: int
     words: dict[str, str]
+    lists: bool = False
+    tells_in_bulk: bool = False
     us_only: bool = False
     api_key: str = KEY
 
@@ -144,6 +147,8 @@ UPSTREAMS = (
         cancel_action="setStatus",
         cancel_retry_ms=120_000,
         words=_HERO_WORDS | {"no stock": '{"title":"NO_NUMBERS","details":"No numbers available"}'},
+        lists=True,
+        tells_in_bulk=True,
     ),
     Upstream(
         name="hero-sms as any host with V1",
