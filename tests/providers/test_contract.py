@@ -1,5 +1,6 @@
 """The Provider port's promise, kept by every adapter of tests/providers/upstreams against its simulator."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -567,3 +568,24 @@ async def test_everything_that_was_made_is_listed_running_or_over(provider: Prov
     listed = {one.activation_id: one.number for one in await provider.made_since(START_MS)}
 
     assert listed == {one.activation_id: one.number for one in (cancelled, received, running)}
+
+
+@only(lambda upstream: upstream.lists)
+async def test_of_many_purchases_with_lost_replies_none_is_forgotten_and_all_is_refunded(
+    provider: Provider, host: Driver, staged: Staged
+) -> None:
+    kind = Purchase("UA", "ds", 600_000)
+    impatient = staged.provider(timeout_s=4 * SHORT_S)
+    await host.fault("purchase", "drop_reply", rate=0.5)
+    answers = await asyncio.gather(*(impatient.buy(kind) for _ in range(60)))
+    assert (await host.control("fault", clear=True)).status_code == 200
+    await host.advance(125)
+
+    known = {answer.activation.activation_id for answer in answers if isinstance(answer, Bought)}
+    listed = {one.activation_id for one in await provider.find_unclaimed(kind, START_MS)}
+    sold = {row["activation_id"] for row in (await host.state())["activations"]}
+
+    assert known < listed == sold
+    for activation_id in listed:
+        assert isinstance(await provider.cancel(activation_id), CancelDone)
+    assert await provider.balance() == PAID_IN_ATOMIC
