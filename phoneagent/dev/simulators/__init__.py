@@ -8,5 +8,16 @@ from phoneagent.dev.simulators.hero import HeroSimulator
 from phoneagent.dev.simulators.host import Host
 from phoneagent.dev.simulators.shelf import SOLD_OUT, TOO_DEAR, Offer, Shelf
 from phoneagent.dev.simulators.smsactivate import SmsActivateSimulator
+from phoneagent.dev.simulators.textverified import TextVerifiedSimulator
 
-__all__ = ["SOLD_OUT", "TOO_DEAR", "Door", "HeroSimulator", "Host", "Offer", "Shelf", "SmsActivateSimulator"]
+__all__ = [
+    "SOLD_OUT",
+    "TOO_DEAR",
+    "Door",
+    "HeroSimulator",
+    "Host",
+    "Offer",
+    "Shelf",
+    "SmsActivateSimulator",
+    "TextVerifiedSimulator",
+]

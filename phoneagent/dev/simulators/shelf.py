@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from phoneagent.dev.simulators.dial_plan import COUNTRIES
 
-__all__ = ["DEFAULT_SHELF", "HERO_SHELF", "SOLD_OUT", "TOO_DEAR", "Offer", "Shelf"]
+__all__ = ["CENT", "DEFAULT_SHELF", "HERO_SHELF", "SOLD_OUT", "TOO_DEAR", "Offer", "Shelf"]
 
 CENT = 10_000
 
