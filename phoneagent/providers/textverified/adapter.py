@@ -118,9 +118,9 @@ class TextVerifiedProvider:
         """Return the area codes that can be chosen, with their states."""
         return await self._api.area_codes()
 
-    async def balance_atomic(self) -> int:
-        """Return what is left on the account, in micro-USD."""
-        return await self._api.balance_atomic()
+    async def balance(self) -> int:
+        """Return what is left on the account, in micro-USD, rounded down."""
+        return await self._api.balance()
 
     # ---- buy -------------------------------------------------------------------------------------------------------
 
@@ -155,15 +155,23 @@ class TextVerifiedProvider:
         return PurchaseUnknown(f"{activation_id} was made, but its number cannot be read")
 
     async def find_unclaimed(self, purchase: Purchase, since_ms: int) -> Sequence[Activation]:
-        """Read the list until it is certain that no verification since then was missed; refunded ones are left out."""
+        """Those of this service since then, refunded ones left out: nothing is left of them that could be owned."""
         name = self._profile.service_names.get(purchase.service, "")
+        found = [one for one in await self._listed_since(since_ms) if one.service_name.lower() == name]
+        return [self._activation(one) for one in found if self._api.life(one) is not Life.OVER]
+
+    async def made_since(self, since_ms: int) -> Sequence[Activation]:
+        return [self._activation(one) for one in await self._listed_since(since_ms)]
+
+    async def _listed_since(self, since_ms: int) -> Sequence[Verification]:
+        """Read the list until it is certain that nothing since then was missed, whatever its order."""
         oldest_ms = since_ms - CLOCKS_APART_MS
         found: list[Verification] = []
         async for page in self._api.verifications():
-            found += [one for one in page if one.created_at_ms >= oldest_ms and one.service_name.lower() == name]
+            found += [one for one in page if one.created_at_ms >= oldest_ms]
             if _is_newest_first(page) and page[-1].created_at_ms < oldest_ms:
                 break
-        return [self._activation(one) for one in found if self._api.life(one) is not Life.OVER]
+        return found
 
     def _activation(self, found: Verification) -> Activation:
         if found.number is None:  # made, but its number is not told yet: to leave it out would prove it was never made

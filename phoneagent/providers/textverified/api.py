@@ -50,8 +50,8 @@ class Api:
         """Return the area codes that can be chosen, with their states."""
         return self._read(parse.area_codes, await self.ask("GET", f"{API_PATH}/area-codes"))
 
-    async def balance_atomic(self) -> int:
-        """Return what is left on the account, in micro-USD."""
+    async def balance(self) -> int:
+        """Return what is left on the account, in micro-USD, rounded down."""
         return self._read(parse.balance, await self.ask("GET", f"{API_PATH}/account/me"))
 
     async def price_atomic(self, service_name: str) -> int | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from enum import Enum, auto
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -50,7 +50,7 @@ API_PATH = "/api/pub/v2"
 _ID = re.compile(r"[0-9A-Za-z_-]{1,100}")
 _NATIONAL = re.compile(r"[2-9][0-9]{9}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?")
-_COST_LIMIT = 10**9
+_AMOUNT_LIMIT = 10**9
 _SMS_CAPABILITIES = frozenset({"sms", "smsandvoicecombo"})
 
 
@@ -190,7 +190,7 @@ def verification(value: object) -> Verification:
         service_name=text_member(value, "serviceName"),
         state=text_member(value, "state"),
         created_at_ms=time_ms(text_member(value, "createdAt")),
-        cost_atomic=_amount(member(value, "totalCost")),
+        cost_atomic=_cost(member(value, "totalCost")),
     )
 
 
@@ -211,7 +211,7 @@ def e164(number: str) -> str:
     return f"1{national}"
 
 
-def _amount(value: object) -> int:
+def _amount(value: object, rounding: str = ROUND_CEILING) -> int:
     """Return USD as micro-USD, rounded up: a cost is never taken for less than it is. Raises UnreadableError."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise UnreadableError("the amount is not a number")
@@ -219,9 +219,16 @@ def _amount(value: object) -> int:
         number = Decimal(value)
     except InvalidOperation:
         raise UnreadableError("the amount is not a number") from None
-    if not number.is_finite() or not 0 <= number < _COST_LIMIT:
+    if not number.is_finite() or abs(number) >= _AMOUNT_LIMIT:
         raise UnreadableError("the amount is out of range")
-    return int((number * money.ATOMIC_PER_USDC).to_integral_value(ROUND_CEILING))
+    return int((number * money.ATOMIC_PER_USDC).to_integral_value(rounding))
+
+
+def _cost(value: object) -> int:
+    cost_atomic = _amount(value)
+    if cost_atomic < 0:
+        raise UnreadableError("the cost is below zero")
+    return cost_atomic
 
 
 def time_ms(text: str) -> int:
@@ -280,12 +287,12 @@ def area_codes(value: object) -> dict[str, str]:
 
 def price(value: object) -> int:
     """Return the price of a price snapshot, in micro-USD. Raises UnreadableError."""
-    return _amount(member(value, "price"))
+    return _cost(member(value, "price"))
 
 
 def balance(value: object) -> int:
-    """Return the balance of an account, in micro-USD. Raises UnreadableError."""
-    return _amount(member(value, "currentBalance"))
+    """Return the balance of an account, in micro-USD, rounded down; below zero is possible. Raises UnreadableError."""
+    return _amount(member(value, "currentBalance"), ROUND_FLOOR)
 
 
 def quantity(value: object) -> int:

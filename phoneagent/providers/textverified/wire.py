@@ -233,4 +233,4 @@ def _seconds(value: object) -> float:
         found = float(str(value))
     except ValueError:
         return SHORTEST_TOKEN_S
-    return found if SHORTEST_TOKEN_S <= found <= 86_400 else SHORTEST_TOKEN_S  # noqa: PLR2004  a day
+    return found if SHORTEST_TOKEN_S <= found <= 86_400 else SHORTEST_TOKEN_S  # noqa: PLR2004  one whole day

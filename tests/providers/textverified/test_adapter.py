@@ -322,6 +322,20 @@ async def test_older_and_refunded_ones_are_left_out_and_delivered_ones_are_not(
     assert {one.activation_id for one in found} == {delivered["id"], waiting["id"]}
 
 
+async def test_everything_made_since_then_is_listed_running_or_over_whatever_its_service(
+    host: TextVerifiedDriver, provider: TextVerifiedProvider
+) -> None:
+    await host.made()
+    await host.advance(600)
+    refunded, waiting = await host.made("discord"), await host.made()
+    await host.call("POST", f"verifications/{refunded['id']}/cancel")
+
+    listed = await provider.made_since(START_MS + 600_000)
+
+    assert [one.activation_id for one in listed] == [waiting["id"], refunded["id"]]
+    assert listed[0] == Activation(waiting["id"], f"1{waiting['number']}", 500_000)
+
+
 async def test_the_whole_list_is_read_but_no_further_than_needed(
     host: TextVerifiedDriver, provider: TextVerifiedProvider
 ) -> None:
@@ -523,7 +537,7 @@ async def test_a_delivered_verification_can_be_reported_once(
 async def test_balance_and_area_codes_are_read(host: TextVerifiedDriver, provider: TextVerifiedProvider) -> None:
     await host.made()
 
-    assert await provider.balance_atomic() == 11_900_000
+    assert await provider.balance() == 11_900_000
     assert (await provider.area_codes())["775"] == "Nevada"
 
 
@@ -536,6 +550,15 @@ async def test_a_service_that_the_host_does_not_list_is_not_sold(
 
     assert await provider.stock() == {("US", "go"): 7}
     assert script.asked.count("POST /pricing/verifications") == 1
+
+
+async def test_a_balance_is_never_taken_for_more_than_it_is(
+    script: ScriptedHost, provider: TextVerifiedProvider
+) -> None:
+    script.says("GET /account/me", b'{"username":"a","currentBalance":-0.0000001}')
+    script.says("GET /account/me", b'{"username":"a","currentBalance":1.2345678}')
+
+    assert [await provider.balance() for _ in range(2)] == [-1, 1_234_567]
 
 
 @pytest.mark.parametrize("price", [0.61, None])
