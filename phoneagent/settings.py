@@ -193,6 +193,11 @@ class UpstreamSettings(BaseSettings):
     )
     generic_micro_usd: int = Field(1_000_000, ge=1, description="Worth of one unit of that host's money, in micro-USD.")
     generic_early_cancel_s: int = Field(125, ge=0, le=3_600, description="How long that host refuses a cancel.")
+    textverified_api_key: SecretStr | None = Field(
+        None, min_length=1, description="API key of the TextVerified account; without one nothing is bought there."
+    )
+    textverified_username: Email | None = Field(None, description="Its username, the e-mail address of the account.")
+    textverified_url: Url | None = Field(None, description="Another address of TextVerified, without the API's path.")
     dedicated_accounts: Accounts = Field(
         "", description="Providers, by commas, whose account nobody else buys from: strays there are ours to give back."
     )
@@ -207,9 +212,11 @@ class UpstreamSettings(BaseSettings):
         return self
 
     def _upstream_problems(self) -> list[str]:
-        problems = self._unsafe("smsfast_url", "hero_url", "generic_url")
+        problems = self._unsafe("smsfast_url", "hero_url", "generic_url", "textverified_url")
         if (self.generic_api_key is None) is not (self.generic_url is None):
             problems.append("generic_api_key and generic_url: must be given together")
+        if (self.textverified_api_key is None) is not (self.textverified_username is None):
+            problems.append("textverified_api_key, textverified_username: are needed both or not at all")
         return problems
 
     def _unsafe(self, *names: str) -> list[str]:
@@ -413,6 +420,8 @@ _STAND_INS = {
     "cdp_api_key_secret": "-",
     "relayer_private_key": "0" * 64,
     "smsfast_api_key": "-",
+    "textverified_api_key": "-",
+    "textverified_username": "nobody@localhost.example",
     "token_secret": "-" * MIN_SECRET_CHARS,
 }
 

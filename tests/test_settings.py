@@ -105,6 +105,7 @@ def test_settings_that_are_wrong_by_themselves_do_not_hide_those_that_are_wrong_
         ("GENERIC_MICRO_USD", "0"),
         ("GENERIC_EARLY_CANCEL_S", "3601"),
         ("DEDICATED_ACCOUNTS", "smsfast,hero"),
+        ("TEXTVERIFIED_URL", "www.textverified.com"),
         ("PAY_TO", "0x" + "g" * 40),
         ("PAY_TO", "e" * 40),
         ("CHAIN_ID", "1"),
@@ -189,6 +190,31 @@ def test_off_loopback_a_public_url_is_needed(
         assert read_settings().public_url == public_url
     else:
         assert _problems() == ["PHONEAGENT_*: public_url: is needed when host is not loopback"]
+
+
+TEXTVERIFIED = {"TEXTVERIFIED_API_KEY": "tv-key", "TEXTVERIFIED_USERNAME": "agent@phone.example"}
+
+
+def test_an_account_at_textverified_is_a_key_and_a_username(environment: Environment) -> None:
+    environment(**TEXTVERIFIED)
+    settings = read_settings()
+
+    assert settings.textverified_api_key is not None
+    assert settings.textverified_api_key.get_secret_value() == "tv-key"
+    assert settings.textverified_username == "agent@phone.example"
+
+
+@pytest.mark.parametrize("name", TEXTVERIFIED)
+def test_half_an_account_at_textverified_is_refused(environment: Environment, name: str) -> None:
+    environment(**{name: TEXTVERIFIED[name]})
+    assert _problems() == ["PHONEAGENT_*: textverified_api_key, textverified_username: are needed both or not at all"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("TEXTVERIFIED_API_KEY", ""), ("TEXTVERIFIED_USERNAME", "nobody")])
+def test_a_wrong_half_is_not_taken_for_a_missing_one(environment: Environment, name: str, value: str) -> None:
+    environment(**TEXTVERIFIED | {name: value})
+    (problem,) = _problems()
+    assert problem.startswith(f"PHONEAGENT_{name}: ")
 
 
 def test_the_public_address_on_loopback_is_where_the_server_listens(environment: Environment) -> None:
