@@ -28,7 +28,7 @@ from phoneagent.dev.chain import CHAIN_ID, DevChain
 from phoneagent.dev.control import ControlGuard, Faults, control_routes
 from phoneagent.dev.facilitator import facilitator_app
 from phoneagent.dev.keys import DevKeys, address_of
-from phoneagent.dev.simulators import HeroSimulator, SmsActivateSimulator
+from phoneagent.dev.simulators import HeroSimulator, SmsActivateSimulator, TextVerifiedSimulator
 from phoneagent.facilitators import LocalFacilitator, MemoryOutbox, Nodes, Relayer, Rpc
 from phoneagent.store.clock import DevClockHand
 from phoneagent.store.connect import open_client
@@ -37,6 +37,7 @@ from phoneagent.x402 import network_of
 HOST = "127.0.0.1"
 WEI = 10**18
 WALLET_USDC_ATOMIC = 10_000 * 10**6
+TEXTVERIFIED_USERNAME = "dev@phoneagent.example"
 PROVIDER_BALANCE_ATOMIC = 5_000 * 10**6
 SPREAD_S = 0.05
 """How long a moved clock is given to reach every process before the mover is answered."""
@@ -125,7 +126,8 @@ async def run(orders: Orders, tell: int, open_chain: OpenChain) -> None:
     clock = SharedClock(hand)
     chain = await open_chain(orders, clock)
     clock.chain = chain
-    simulators = _simulators(orders, clock)
+    textverified = _textverified(orders, clock)
+    simulators = {**_simulators(orders, clock), "textverified": textverified}
     socks = [bind(HOST, 0) for _ in range(2 + len(simulators))]
     rpc_url, facilitator_url, *urls = (f"http://{HOST}:{sock.getsockname()[1]}" for sock in socks)
     addresses = Addresses(rpc_url, facilitator_url, dict(zip(simulators, urls, strict=True)))
@@ -139,9 +141,11 @@ async def run(orders: Orders, tell: int, open_chain: OpenChain) -> None:
         group.create_task(serve(facilitator_app(facilitator, domain, clock=clock), socks[1], stopping, 1))
         for simulator, sock in zip(simulators.values(), socks[2:], strict=True):
             group.create_task(serve(simulator.app, sock, stopping, 1))
+        hooks = group.create_task(textverified.hooks.run())
         os.write(tell, json.dumps(asdict(addresses)).encode())
         os.close(tell)
         await stopping.wait()
+        hooks.cancel()
     for simulator in simulators.values():
         simulator.close()
     await chain.aclose()
@@ -184,6 +188,16 @@ def _simulators(orders: Orders, clock: SharedClock) -> dict[str, Simulator]:
             data_path=home / "hero.json" if home else None,
         ),
     }
+
+
+def _textverified(orders: Orders, clock: SharedClock) -> TextVerifiedSimulator:
+    return TextVerifiedSimulator(
+        clock,
+        api_key=orders.keys.textverified_api_key,
+        api_username=TEXTVERIFIED_USERNAME,
+        balance_atomic=PROVIDER_BALANCE_ATOMIC,
+        data_path=Path(orders.data_dir) / "textverified.json" if orders.data_dir else None,
+    )
 
 
 def _chain_app(chain: Chain, clock: SharedClock) -> Starlette:

@@ -24,6 +24,7 @@ class DevKeys:
     pay_to: str
     smsfast_api_key: str
     hero_api_key: str
+    textverified_api_key: str
     token_secret: str
 
 
@@ -45,6 +46,7 @@ def _made() -> DevKeys:
         pay_to=address_of(_private_key()),
         smsfast_api_key=secrets.token_hex(16),
         hero_api_key=secrets.token_hex(16),
+        textverified_api_key=secrets.token_urlsafe(32),
         token_secret=secrets.token_urlsafe(32),
     )
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from phoneagent.dev import keys as dev_keys
 from phoneagent.dev.chain import CHAIN_ID, USDC_ADDRESS
-from phoneagent.dev.infra import Addresses, Orders
+from phoneagent.dev.infra import TEXTVERIFIED_USERNAME, Addresses, Orders
 from phoneagent.dev.keys import DevKeys, address_of
 from phoneagent.dev.simulators.smsactivate import HANDLER_PATH
 from phoneagent.dev.tether import spawn_tethered
@@ -56,6 +56,9 @@ class Stack:
             "PHONEAGENT_FACILITATOR_URL": self.addresses.facilitator_url,
             "PHONEAGENT_SMSFAST_API_KEY": self.keys.smsfast_api_key,
             "PHONEAGENT_SMSFAST_URL": self.addresses.simulators["smsactivate"] + HANDLER_PATH,
+            "PHONEAGENT_TEXTVERIFIED_API_KEY": self.keys.textverified_api_key,
+            "PHONEAGENT_TEXTVERIFIED_USERNAME": TEXTVERIFIED_USERNAME,
+            "PHONEAGENT_TEXTVERIFIED_URL": self.addresses.simulators["textverified"],
             "PHONEAGENT_TOKEN_SECRET": self.keys.token_secret,
             "PHONEAGENT_MAX_OPEN_HOLDS": "500",
             "PHONEAGENT_MAX_OPEN_ATOMIC": str(10**12),
@@ -93,7 +96,10 @@ class Stack:
             "simulator_keys": {
                 "smsactivate": self.keys.smsfast_api_key,
                 "hero": self.keys.hero_api_key,
-                "textverified": None,
+                "textverified": {
+                    "api_key": self.keys.textverified_api_key,
+                    "api_username": TEXTVERIFIED_USERNAME,
+                },
             },
             "wallet": {"address": address_of(self.keys.wallet), "private_key": self.keys.wallet},
             "api_key": None,

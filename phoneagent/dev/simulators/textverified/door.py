@@ -184,7 +184,7 @@ class TextVerifiedSimulator:
                 return answer
             case "stale_status":
                 answer = act()
-                return answer if answer.status_code != 200 else self._stale(name, request)  # noqa: PLR2004  OK
+                return answer if answer.status_code != 200 else self._stale(name, request)  # noqa: PLR2004  HTTP for OK
             case _:
                 await stay_silent(request, fault.delay_s)
                 return _misbehave(fault)
