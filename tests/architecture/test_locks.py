@@ -27,7 +27,7 @@ def declared() -> set[str]:
 
 
 def test_there_is_a_lock_for_running_building_developing_and_comparing() -> None:
-    names = ["bench", "build", "dev", "discovery", "interop-v1", "interop", "runtime", "upstreams"]
+    names = ["bench", "build", "dev", "discovery", "interop-v1", "interop", "runtime", "textverified", "upstreams"]
     assert [lock.stem for lock in LOCKS] == names
 
 
