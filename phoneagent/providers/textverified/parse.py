@@ -232,7 +232,7 @@ def _cost(value: object) -> int:
 
 
 def time_ms(text: str) -> int:
-    """Return an ISO 8601 time, with .NET's seven places or none, as unix ms. Raises UnreadableError."""
+    """Return an ISO 8601 time, with seven places, none or any other number, as unix ms. Raises UnreadableError."""
     found = _TIME.fullmatch(text.strip())
     if found is None:
         raise UnreadableError("the time is malformed")

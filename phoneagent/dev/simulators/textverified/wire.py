@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 
 def timestamp(at_ms: int) -> str:
-    """Return a time as .NET writes it, with seven places."""
+    """Return a time with seven places, as .NET writes it: more than many parsers expect."""
     at = datetime.fromtimestamp(at_ms // 1000, UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}0000+00:00"
 
