@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from phoneagent.core.catalog import COUNTRIES, SERVICES, mode_of
+from phoneagent.core.catalog import SERVICES, mode_of
 from phoneagent.core.errors import Unavailable
 from phoneagent.core.ports import (
     Bought,
@@ -129,19 +129,22 @@ async def test_a_host_says_what_it_can(provider: Provider, upstream: Upstream) -
 # ---- stock ---------------------------------------------------------------------------------------------------------
 
 
-async def test_stock_is_told_in_our_codes_with_sold_out_pairs_and_without_dear_ones(provider: Provider) -> None:
+async def test_stock_is_told_in_our_codes_with_sold_out_pairs_and_without_dear_ones(
+    provider: Provider, upstream: Upstream
+) -> None:
     stock = await provider.stock()
 
     assert stock["US", "go"] > 1_000
-    assert stock["NP", "ig"] == 0  # sold here, none left
-    too_dear = {("CH", "wa"), ("AU", "tg"), ("SG", "go"), ("NO", "pm")}
-    assert set(stock) == {(country, service) for country in COUNTRIES for service in SERVICES} - too_dear
+    assert stock[upstream.sold_out] == 0
+    assert set(stock) == {(country, service) for country in upstream.countries for service in SERVICES} - (
+        upstream.too_dear
+    )
 
 
 async def test_offers_tell_the_cost_of_every_pair_however_dear(provider: Provider, upstream: Upstream) -> None:
     offers, stock = await provider.offers(), await provider.stock()
 
-    assert set(offers) == {(country, service) for country in COUNTRIES for service in SERVICES}
+    assert set(offers) == {(country, service) for country in upstream.countries for service in SERVICES}
     assert offers["US", "go"].cost_atomic == upstream.us_google_atomic
     assert {pair: offer.count for pair, offer in offers.items() if pair in stock} == stock
     assert {pair for pair, offer in offers.items() if offer.cost_atomic > CEILINGS[mode_of(pair[1])]} == {
@@ -185,21 +188,18 @@ async def test_a_service_with_another_name_there_is_bought_under_that_name(
     assert (await provider.offers())["US", service].count == offer.count - 1
 
 
-@pytest.mark.parametrize(
-    ("purchase", "why", "least_cost"),
-    [
-        (Purchase("NP", "ig", 600_000), "no stock", False),
-        (Purchase("US", "go", 300_000), "too dear", True),
-        (Purchase("CH", "wa", 1_200_000), "far too dear", True),
-    ],
-)
-async def test_no_number_below_the_ceiling_is_out_of_stock(
-    provider: Provider, upstream: Upstream, purchase: Purchase, why: str, *, least_cost: bool
-) -> None:
-    offer = (await provider.offers())[purchase.country, purchase.service]
+async def test_no_number_is_out_of_stock(provider: Provider, upstream: Upstream) -> None:
+    assert await provider.buy(Purchase(*upstream.sold_out, 600_000)) == OutOfStock(upstream.words["no stock"])
 
-    told_atomic = offer.cost_atomic if least_cost else None
-    assert await provider.buy(purchase) == OutOfStock(upstream.words[why], told_atomic)
+
+@pytest.mark.parametrize("why", ["too dear", "far too dear"])
+async def test_no_number_below_the_ceiling_is_out_of_stock(provider: Provider, upstream: Upstream, why: str) -> None:
+    pair = upstream.far_too_dear if why == "far too dear" else ("US", "go")
+    offer = (await provider.offers())[pair]
+
+    told_atomic = offer.cost_atomic if upstream.tells_least_cost else None
+    answer = await provider.buy(Purchase(*pair, min(300_000, offer.cost_atomic - 1)))
+    assert answer == OutOfStock(upstream.words[why], told_atomic)
 
 
 async def test_an_empty_account_is_a_refusal(provider: Provider, upstream: Upstream) -> None:
@@ -249,7 +249,7 @@ async def test_a_ban_and_stale_stock_buy_nothing_for_certain(
     await host.fault("purchase", "banned")
     await host.fault("purchase", "no_numbers")
 
-    until_ms = START_MS + 600_000
+    until_ms = START_MS + 600_000 if upstream.tells_end_of_ban else None
     assert await provider.buy(US_GOOGLE) == PurchaseRefused(upstream.words["banned"], Refusal.BANNED, until_ms)
     assert await provider.buy(US_GOOGLE) == OutOfStock(upstream.words["no stock"])
     assert (await host.state())["activations"] == []
@@ -258,7 +258,7 @@ async def test_a_ban_and_stale_stock_buy_nothing_for_certain(
 # ---- status --------------------------------------------------------------------------------------------------------
 
 
-async def test_an_sms_comes_sealed_with_the_text_that_the_host_tells_and_our_time(
+async def test_an_sms_comes_sealed_with_what_the_host_tells_of_it_and_else_our_time(
     provider: Provider, host: Driver, upstream: Upstream
 ) -> None:
     activation = await bought(provider)
@@ -267,7 +267,8 @@ async def test_an_sms_comes_sealed_with_the_text_that_the_host_tells_and_our_tim
     await host.advance(41)
 
     text = SMS if upstream.tells_text else "478392"
-    message = Message(text, "", START_MS + 41_000, MessageState.SEALED)
+    sender, at_s = ("Google", 40) if upstream.tells_sender_and_time else ("", 41)
+    message = Message(text, sender, START_MS + at_s * 1000, MessageState.SEALED)
     assert await provider.status(activation.activation_id) == Received((message,))
 
 
@@ -297,7 +298,8 @@ async def test_a_stale_status_is_waiting_and_the_next_one_shows_the_sms(
 ) -> None:
     activation = await bought(provider)
     await host.sms(number=activation.number, text=SMS)
-    await host.fault(upstream.status_action, "stale_status")
+    for action in upstream.status_actions:
+        await host.fault(action, "stale_status")
 
     assert await provider.status(activation.activation_id) == Waiting()
     assert isinstance(await provider.status(activation.activation_id), Received)
@@ -403,7 +405,7 @@ async def test_a_cancel_that_came_before_the_code_wins(provider: Provider, host:
     assert isinstance(await provider.cancel(activation.activation_id), CancelDone)
     await host.advance(1)
 
-    assert await provider.status(activation.activation_id) == Closed(upstream.words["over"])
+    assert await provider.status(activation.activation_id) == Closed(upstream.words["over after cancel"])
     assert await spent_atomic(host) == 0
 
 
@@ -426,7 +428,7 @@ async def test_a_cancel_of_an_activation_that_ran_out_is_done(
     activation = await bought(provider)
     await host.advance(1200)
 
-    assert await provider.cancel(activation.activation_id) == CancelDone(upstream.words["cancelled before"])
+    assert await provider.cancel(activation.activation_id) == CancelDone(upstream.words["ran out before"])
 
 
 async def test_a_refused_cancel_whose_reason_cannot_be_had_is_a_fault(
@@ -434,7 +436,7 @@ async def test_a_refused_cancel_whose_reason_cannot_be_had_is_a_fault(
 ) -> None:
     activation = await bought(provider)
     await host.sms(number=activation.number, text=SMS)
-    await host.fault(upstream.status_action, "5xx")
+    await host.fault(upstream.status_actions[0], "5xx")
 
     with pytest.raises(Unavailable):
         await provider.cancel(activation.activation_id)
@@ -447,17 +449,13 @@ async def test_finish_may_be_repeated(provider: Provider, host: Driver, upstream
     words = [await provider.finish(activation.activation_id) for _ in range(2)]
 
     assert words == [upstream.words["finished"], upstream.words["finished before"]]
-    assert await host.status_of(activation.activation_id) == "finished"
+    assert await host.status_of(activation.activation_id) == upstream.delivered_status
 
 
 async def test_the_account_is_right_to_the_cent(provider: Provider, host: Driver, upstream: Upstream) -> None:
     offers = await provider.offers()
-    kinds = (
-        [(country, "go") for country in ("US", "US", "US", "US")]
-        if upstream.us_only
-        else [(country, "go") for country in ("US", "KE", "GB", "US")]
-    )
-    first, second, third, fourth = [await bought(provider, Purchase(*kind, 600_000)) for kind in kinds]
+    first, second = await bought(provider), await bought(provider, upstream.another)
+    third, fourth = await bought(provider, upstream.another), await bought(provider)
     await host.sms(number=first.number, text=SMS)
     await host.advance(125)
     await provider.finish(first.activation_id)
@@ -467,8 +465,10 @@ async def test_the_account_is_right_to_the_cent(provider: Provider, host: Driver
     assert await provider.status(fourth.activation_id) == Closed(upstream.words["over"])
 
     rows = (await host.state())["activations"]
-    assert [row["status"] for row in rows] == ["finished", "cancelled", "received", "expired"]
-    assert await spent_atomic(host) == offers[kinds[0]].cost_atomic + offers[kinds[2]].cost_atomic
+    assert [row["status"] for row in rows] == [upstream.delivered_status, "cancelled", "received", "expired"]
+    assert await spent_atomic(host) == (
+        offers["US", "go"].cost_atomic + offers[upstream.another.country, upstream.another.service].cost_atomic
+    )
     assert await provider.balance() == PAID_IN_ATOMIC - await spent_atomic(host)
 
 
@@ -529,7 +529,7 @@ async def test_a_host_that_cannot_list_activations_says_so_and_never_answers_non
 async def test_a_purchase_whose_reply_was_lost_is_found_and_nothing_else(
     provider: Provider, host: Driver, staged: Staged
 ) -> None:
-    await bought(provider, Purchase("KE", "go", 600_000))
+    await bought(provider, staged.upstream.another)
     await bought(provider, Purchase("US", "tg", 1_200_000))
     await host.fault("purchase", "drop_reply")
     assert isinstance(await staged.provider(timeout_s=SHORT_S).buy(US_GOOGLE), PurchaseUnknown)
@@ -574,7 +574,7 @@ async def test_everything_that_was_made_is_listed_running_or_over(provider: Prov
 async def test_of_many_purchases_with_lost_replies_none_is_forgotten_and_all_is_refunded(
     provider: Provider, host: Driver, staged: Staged
 ) -> None:
-    kind = Purchase("UA", "ds", 600_000)
+    kind = staged.upstream.another
     impatient = staged.provider(timeout_s=4 * SHORT_S)
     await host.fault("purchase", "drop_reply", rate=0.5)
     answers = await asyncio.gather(*(impatient.buy(kind) for _ in range(60)))

@@ -6,7 +6,7 @@ A purchase is sent once. No reply may be taken for "nothing was bought" unless i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from phoneagent.core.ports import (
     CancelTooEarly,
     Clock,
     Closed,
+    Offer,
     OutOfStock,
     ProviderTraits,
     Purchase,
@@ -29,6 +30,7 @@ from phoneagent.core.ports import (
     PurchaseRefused,
     PurchaseUnknown,
     Received,
+    Refusal,
     StatusAnswer,
     Waiting,
 )
@@ -38,7 +40,14 @@ from phoneagent.providers.textverified import parse
 from phoneagent.providers.textverified.api import VERIFICATIONS, Api
 from phoneagent.providers.textverified.parse import Life, Sms, UnreadableError, Verification
 from phoneagent.providers.textverified.profile import NOT_LISTED, Profile
-from phoneagent.providers.textverified.wire import Answer, Credentials, NoAnswerError, NotSentError, Wire
+from phoneagent.providers.textverified.wire import (
+    Answer,
+    Credentials,
+    KeyRefusedError,
+    NoAnswerError,
+    NotSentError,
+    Wire,
+)
 
 __all__ = ["Report", "TextVerifiedProvider"]
 
@@ -50,7 +59,7 @@ CANCEL_RETRY_MS = 10_000
 
 NUMBER_TRIES = 2
 
-_UNAUTHORIZED, _REQUEST_TIMEOUT = 401, 408
+_UNAUTHORIZED, _FORBIDDEN, _REQUEST_TIMEOUT = 401, 403, 408
 
 _NO_STOCK = ("unavailable", "nonumber", "outofstock", "inventory", "price")
 """Parts of the error codes that say: no number, or none below the ceiling.
@@ -58,6 +67,15 @@ _NO_STOCK = ("unavailable", "nonumber", "outofstock", "inventory", "price")
 Only `Unavailable` is documented, for `test_no_numbers`. The others are guesses, and a wrong one costs nothing:
 nothing was bought in either case.
 """
+
+
+_REASONS = {
+    "balance": Refusal.BALANCE,
+    "toomany": Refusal.BUSY,
+    "service": Refusal.PAIR,
+    "capability": Refusal.PAIR,
+}
+"""Parts of the other error codes. `InsufficientBalance` and `TooManyUnfinishedVerifications` are documented."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +98,7 @@ class TextVerifiedProvider:
         username: str,
         clock: Clock,
         most_cost_atomic: Mapping[Mode, int],
+        is_dedicated: bool = False,
     ) -> None:
         """The client stays its maker's: it is not closed here. Key and username go nowhere but to the host."""
         self._wire = Wire(client, profile, Credentials(api_key, username), clock)
@@ -87,6 +106,7 @@ class TextVerifiedProvider:
         self._profile = profile
         self._clock = clock
         self._most_cost_atomic = dict(most_cost_atomic)
+        self._is_dedicated = is_dedicated
 
     @property
     def traits(self) -> ProviderTraits:
@@ -96,21 +116,30 @@ class TextVerifiedProvider:
             early_cancel_ms=self._profile.early_cancel_ms,
             refund_window_ms=self._profile.refund_window_ms,
             purchase_timeout_ms=round(self._profile.purchase_timeout_s * 1000),
+            is_dedicated=self._is_dedicated,
         )
 
     # ---- what is on sale -------------------------------------------------------------------------------------------
 
     async def stock(self) -> Mapping[tuple[str, str], int]:
+        stock = {
+            pair: offer.count
+            for pair, offer in (await self.offers()).items()
+            if offer.cost_atomic <= self._most_cost_atomic[mode_of(pair[1])]
+        }
+        if not stock:  # a host that sells nothing of all this is not sold out, it is broken
+            raise self._api.unavailable("none of our services is on sale at a bearable cost")
+        return stock
+
+    async def offers(self) -> Mapping[tuple[str, str], Offer]:
         """Ask one after another: the host publishes no rate limit, and nobody waits for this."""
         listed = await self._api.sms_services()
-        offers: dict[tuple[str, str], int] = {}
+        offers: dict[tuple[str, str], Offer] = {}
         for service, name in self._profile.service_names.items():
-            if name not in listed:
-                continue
-            price_atomic = await self._api.price_atomic(name)
-            if price_atomic is not None and price_atomic <= self._most_cost_atomic[mode_of(service)]:
-                offers[self._profile.country, service] = await self._api.quantity(name)
-        if not offers:  # a host that sells nothing of all this is not sold out, it is broken
+            cost_atomic = await self._api.price_atomic(name) if name in listed else None
+            if cost_atomic is not None:
+                offers[self._profile.country, service] = Offer(cost_atomic, await self._api.quantity(name))
+        if not offers:
             raise self._api.unavailable("none of our services is on sale")
         return offers
 
@@ -131,6 +160,8 @@ class TextVerifiedProvider:
         ends_at = asyncio.get_running_loop().time() + self._profile.purchase_timeout_s
         try:
             answer = await self._wire.send_once("POST", VERIFICATIONS, _order(name, purchase), ends_at=ends_at)
+        except KeyRefusedError as exc:
+            return PurchaseRefused(f"not sent: {exc}", Refusal.AUTH)
         except NotSentError as exc:
             return PurchaseRefused(f"not sent: {exc}")
         except NoAnswerError as exc:
@@ -209,6 +240,10 @@ class TextVerifiedProvider:
         text = (sms.text or sms.code)[:SMS_TEXT_MOST_CHARS]
         return Message(text, sms.sender, min(sms.created_at_ms, self._clock.now_ms()), MessageState.SEALED)
 
+    async def statuses(self, activation_ids: Collection[str]) -> Mapping[str, StatusAnswer]:
+        """Always refused: the lists of the account grow with it, and are filed by number."""
+        raise self._api.unavailable(f"cannot tell about {len(activation_ids)} verifications at once")
+
     # ---- closing ---------------------------------------------------------------------------------------------------
 
     async def cancel(self, activation_id: str) -> CancelAnswer:
@@ -247,13 +282,18 @@ def _order(name: str, purchase: Purchase) -> dict[str, Any]:
 
 def _refused(answer: Answer) -> PurchaseAnswer:
     """Tell what a purchase means that did not succeed: only the host's own refusal proves that nothing was bought."""
-    if answer.status == _UNAUTHORIZED:  # refused before anything was done; the next call brings a new token
+    if answer.status == _UNAUTHORIZED:  # a token that ended before its time: refused before anything was done
         return PurchaseRefused(answer.raw)
     refusal = answer.refusal
     if refusal is None or answer.status == _REQUEST_TIMEOUT:
         return PurchaseUnknown(answer.raw)
     code = refusal.code.lower()
-    return OutOfStock(answer.raw) if any(word in code for word in _NO_STOCK) else PurchaseRefused(answer.raw)
+    if any(word in code for word in _NO_STOCK):
+        return OutOfStock(answer.raw)
+    if answer.status == _FORBIDDEN:
+        return PurchaseRefused(answer.raw, Refusal.BANNED)
+    reason = next((reason for word, reason in _REASONS.items() if word in code), Refusal.OTHER)
+    return PurchaseRefused(answer.raw, reason)
 
 
 def _is_newest_first(page: Sequence[Verification]) -> bool:

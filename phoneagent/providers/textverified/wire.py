@@ -17,7 +17,7 @@ from phoneagent.core.ports import Clock
 from phoneagent.providers.textverified import parse
 from phoneagent.providers.textverified.profile import Profile
 
-__all__ = ["Answer", "Credentials", "NoAnswerError", "NotSentError", "Wire"]
+__all__ = ["Answer", "Credentials", "KeyRefusedError", "NoAnswerError", "NotSentError", "Wire"]
 
 RAW_MOST_CHARS = 200
 MOST_BYTES = 4 * 1_048_576
@@ -27,6 +27,7 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, http
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
 
 REFRESH_MARGIN_S = 60.0
 """A token lives 899 s (providers.md §2.1); a new one is fetched this long before its end."""
@@ -41,6 +42,10 @@ class NoAnswerError(Exception):
 
 class NotSentError(NoAnswerError):
     """The call itself was never sent, so the host cannot have acted on it."""
+
+
+class KeyRefusedError(NotSentError):
+    """The host gives us no token: key or username are wrong, or the account is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +140,7 @@ class Wire:
         try:
             async with asyncio.timeout_at(ends_at), self._refreshing:
                 if self._refreshed != seen and self._refresh_fault is not None:
-                    raise NotSentError(str(self._refresh_fault)) from self._refresh_fault
+                    raise type(self._refresh_fault)(str(self._refresh_fault)) from self._refresh_fault
                 if not self._is_fresh():
                     await self._refresh(ends_at)
                 return self._token
@@ -162,6 +167,8 @@ class Wire:
             answer = await self._exchange("POST", f"{parse.API_PATH}/auth", headers, b"", ends_at)
         except NoAnswerError as exc:
             raise NotSentError(f"auth: {exc}") from exc
+        if answer.status in {_UNAUTHORIZED, _FORBIDDEN}:
+            raise KeyRefusedError(f"auth: {answer.raw}")
         token = parse.member(answer.value, "token")
         if not answer.is_success or not isinstance(token, str) or not token.isascii() or not token.isprintable():
             # a body that was not understood may hold a token: it is no evidence

@@ -10,7 +10,7 @@ from phoneagent.dev.simulators import TextVerifiedSimulator
 from phoneagent.providers.textverified import TEXTVERIFIED, TextVerifiedProvider
 from tests.dev.simulators.serving import Stage, SteppedClock, open_client
 from tests.dev.simulators.textverified.driver import KEY, USERNAME, TextVerifiedDriver, open_simulator
-from tests.providers.conftest import CEILINGS
+from tests.providers.upstreams import CEILINGS
 from tests.waiting import BOUND_S
 
 MakeTextVerified = Callable[..., TextVerifiedProvider]

@@ -13,11 +13,13 @@ from phoneagent.core.ports import (
     CancelHasCode,
     CancelTooEarly,
     Closed,
+    Offer,
     OutOfStock,
     Purchase,
     PurchaseRefused,
     PurchaseUnknown,
     Received,
+    Refusal,
     Waiting,
 )
 from phoneagent.core.rental import Message, MessageState
@@ -167,24 +169,27 @@ async def test_what_is_not_sold_here_is_refused_unsent(
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"),
+    ("status", "code", "reason"),
     [
-        ("Unavailable", OutOfStock),
-        ("MaxPriceExceeded", OutOfStock),
-        ("NoNumbersAvailable", OutOfStock),
-        ("InsufficientBalance", PurchaseRefused),
-        ("TooManyUnfinishedVerifications", PurchaseRefused),
-        ("SomethingNew", PurchaseRefused),
+        (400, "Unavailable", None),
+        (400, "MaxPriceExceeded", None),
+        (400, "NoNumbersAvailable", None),
+        (400, "InsufficientBalance", Refusal.BALANCE),
+        (400, "TooManyUnfinishedVerifications", Refusal.BUSY),
+        (400, "InvalidService", Refusal.PAIR),
+        (403, "AccountDisabled", Refusal.BANNED),
+        (400, "SomethingNew", Refusal.OTHER),
     ],
 )
 async def test_the_hosts_own_refusal_proves_that_nothing_was_bought(
-    script: ScriptedHost, provider: TextVerifiedProvider, code: str, kind: type
+    script: ScriptedHost, provider: TextVerifiedProvider, status: int, code: str, reason: Refusal | None
 ) -> None:
     script.answers["POST /verifications"].clear()
-    script.says("POST /verifications", error(code), 400)
+    script.says("POST /verifications", error(code), status)
     answer = await provider.buy(PURCHASE)
 
-    assert isinstance(answer, kind)
+    assert isinstance(answer, OutOfStock) if reason is None else isinstance(answer, PurchaseRefused)
+    assert getattr(answer, "reason", None) is reason
     assert f'"{code}"' in repr(answer)
     assert script.asked.count("POST /verifications") == 1
 
@@ -233,14 +238,19 @@ async def test_a_token_that_ended_before_its_time_costs_the_purchase_but_not_the
     assert script.asked.count("POST /verifications") == 2
 
 
-@pytest.mark.parametrize("status", [401, 429, 500, 200])
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(401, Refusal.AUTH), (403, Refusal.AUTH), (429, Refusal.OTHER), (500, Refusal.OTHER), (200, Refusal.OTHER)],
+)
 async def test_without_a_token_nothing_is_sent(
-    script: ScriptedHost, provider: TextVerifiedProvider, status: int
+    script: ScriptedHost, provider: TextVerifiedProvider, status: int, reason: Refusal
 ) -> None:
     script.answers["POST /auth"].clear()
     script.says("POST /auth", "", status)
+    answer = await provider.buy(PURCHASE)
 
-    assert isinstance(await provider.buy(PURCHASE), PurchaseRefused)
+    assert isinstance(answer, PurchaseRefused)
+    assert answer.reason is reason
     assert script.asked == ["POST /auth"]
 
 
@@ -573,6 +583,22 @@ async def test_a_host_that_sells_nothing_bearable_is_broken_and_not_sold_out(
 
     with pytest.raises(Unavailable):
         await provider.stock()
+
+
+async def test_offers_tell_every_cost_and_stock_only_what_is_bearable(
+    host: TextVerifiedDriver, provider: TextVerifiedProvider
+) -> None:
+    offers, stock = await provider.offers(), await provider.stock()
+
+    assert offers["US", "wx"] == Offer(1_450_000, 940)
+    assert ("US", "wx") not in stock
+    assert stock["US", "ig"] == 0
+    assert (await host.state())["activations"] == []
+
+
+def test_whose_account_it_is_is_told_by_the_operator(make_textverified: MakeTextVerified) -> None:
+    assert not make_textverified().traits.is_dedicated
+    assert not make_textverified().traits.can_ask_in_bulk
 
 
 async def test_an_endless_body_is_cut_off(script: ScriptedHost, provider: TextVerifiedProvider) -> None:

@@ -12,9 +12,9 @@ from phoneagent.core.ports import Provider, Purchase
 from phoneagent.providers.textverified import TEXTVERIFIED, TextVerifiedProvider
 from tests.dev.simulators.serving import Stage, SteppedClock
 from tests.dev.simulators.textverified.driver import KEY, USERNAME, TextVerifiedDriver
-from tests.providers.conftest import CEILINGS
 from tests.providers.textverified.conftest import MakeTextVerified
 from tests.providers.textverified.scripted import TOKEN, ScriptedHost
+from tests.providers.upstreams import CEILINGS
 
 PURCHASE = Purchase("US", "go", 600_000)
 VERBS: dict[str, Callable[[Provider], Awaitable[object]]] = {

@@ -118,7 +118,7 @@ class Story:
 
     def refused(self) -> object:
         return {
-            "sold_out": _refusal(lambda: self.create("paypal")),
+            "sold_out": _refusal(lambda: self.create("instagram")),
             "too_dear": _refusal(lambda: self.create("google", max_price=0.1)),
             "unknown": _refusal(lambda: self.client.verifications.details("lr_nothing")),
             "not_yet": _refusal(lambda: self.client.verifications.reactivate(self.create("discord").id)),

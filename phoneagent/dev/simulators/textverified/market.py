@@ -17,17 +17,17 @@ SERVICES: Mapping[str, Offer] = {
     "whatsapp": Offer(100 * CENT, 688),
     "google": Offer(50 * CENT, 12_077),  # the price of the transcript, providers.md §2.1
     "facebook": Offer(35 * CENT, 5_310),
-    "instagram": Offer(30 * CENT, 4_402),
+    "instagram": Offer(30 * CENT, 0),
     "twitter": Offer(40 * CENT, 2_111),
     "discord": Offer(25 * CENT, 3_902),
     "microsoft": Offer(30 * CENT, 8_115),
     "apple": Offer(145 * CENT, 940),
-    "paypal": Offer(55 * CENT, 0),
-    "servicenotlisted": Offer(45 * CENT, 15_000),
+    "paypal": Offer(55 * CENT, 1_730),
+    "servicenotlisted": Offer(45 * CENT, 6_000),
     "yahoo": Offer(28 * CENT, 9_400),
     "amazon": Offer(38 * CENT, 2_750),
 }
-"""Third parties quote $0.20 to $1.50 (providers.md §2). Apple is too dear for us, and PayPal is sold out."""
+"""Third parties quote $0.20 to $1.50 (providers.md §2). Apple is too dear for us, and Instagram is sold out."""
 
 AREA_EXTRA = 10 * CENT
 CARRIER_EXTRA = 15 * CENT

@@ -180,7 +180,7 @@ async def test_a_number_is_reused_soon_and_reactivated_later(host: TextVerifiedD
 @pytest.mark.parametrize(
     ("service", "more", "code"),
     [
-        ("paypal", {}, "Unavailable"),
+        ("instagram", {}, "Unavailable"),
         ("google", {"maxPrice": 0.49}, "MaxPriceExceeded"),
         ("nobody", {}, "InvalidService"),
         ("google", {"capability": "voice"}, "InvalidCapability"),
