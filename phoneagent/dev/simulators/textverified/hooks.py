@@ -14,7 +14,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -41,6 +40,7 @@ TIMEOUT_S = 5.0
 LOOK_S = 0.05
 """How often the dev clock is looked at for an SMS that has become due."""
 
+HIGHEST_PORT = 65_535
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -77,11 +77,11 @@ class Hooks:
 
     def configure(self, url: object, secret: object) -> dict[str, str | None]:
         """Set or, with a null ``url``, remove the address; return it with its secret. Raises BadOrderError."""
-        if url is not None and (not isinstance(url, str) or urlsplit(url).hostname not in _LOOPBACK):
-            raise BadOrderError("webhook_url must be an address on this machine")
+        if url is not None and not _is_here(url):
+            raise BadOrderError("webhook_url must be an http address on this machine")
         if secret is not None and not isinstance(secret, str):
             raise BadOrderError("webhook_secret must be a string")
-        self._url = url
+        self._url = None if url is None else str(url)
         self._secret = secret or self._secret or f"whsec_{secrets.token_urlsafe(24)}"
         return {"webhook_url": self._url, "webhook_secret": self._secret if url else None}
 
@@ -131,6 +131,14 @@ class Hooks:
             return (await client.post(url, content=body, headers=headers)).is_success
         except httpx.HTTPError:
             return False
+
+
+def _is_here(url: object) -> bool:
+    try:
+        parts = httpx.URL(str(url))
+    except httpx.InvalidURL:
+        return False
+    return parts.scheme in {"http", "https"} and parts.host in _LOOPBACK and (parts.port or 0) <= HIGHEST_PORT
 
 
 def _sms_data(found: Verification, sms: Sms) -> dict[str, Any]:

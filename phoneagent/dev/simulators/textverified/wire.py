@@ -5,6 +5,7 @@ Shapes are those of providers.md §2. A link must lead to the address that the c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,8 @@ PAGE_MOST = 10
 """Rows on a page; the host's number is not documented, and a small one makes clients turn pages."""
 
 Json = dict[str, Any]
+
+_CURSOR = re.compile(r"[0-9]{1,9}")
 
 
 def timestamp(at_ms: int) -> str:
@@ -106,7 +109,8 @@ class Links:
 
     def page(self, path: str, query: dict[str, str], rows: Sequence[Json]) -> Json:
         """Return the page of ``rows`` that ``query`` asks for, with links to its neighbours."""
-        start = int(query["cursor"]) if query.get("cursor", "").isdecimal() else 0
+        cursor = query.get("cursor", "")
+        start = int(cursor) if _CURSOR.fullmatch(cursor) else 0
         shown = rows[start : start + PAGE_MOST]
         has_next, has_previous = start + PAGE_MOST < len(rows), start > 0
 

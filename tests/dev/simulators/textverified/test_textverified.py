@@ -232,6 +232,14 @@ async def test_lists_come_in_pages_that_are_linked_in_both_directions(host: Text
     assert page["links"]["previous"]["href"] == hrefs[1]
 
 
+@pytest.mark.parametrize("cursor", ["", "-1", "x", "9" * 5000, "²"])
+async def test_a_page_that_nobody_linked_to_is_the_first(host: TextVerifiedDriver, cursor: str) -> None:
+    made = await host.made()
+
+    page = (await host.call("GET", "verifications", params={"cursor": cursor})).json()
+    assert [row["id"] for row in page["data"]] == [made["id"]]
+
+
 async def test_links_lead_to_the_address_that_the_client_called(host: TextVerifiedDriver, stage: Stage) -> None:
     port = stage.origin.rpartition(":")[2]
     async with open_client(f"http://localhost:{port}") as client:

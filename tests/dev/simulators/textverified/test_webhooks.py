@@ -140,7 +140,8 @@ async def test_a_late_webhook_comes_after_the_status_shows_the_sms(
 async def test_nothing_is_sent_without_an_address_and_none_outside_this_machine_is_taken(
     host: TextVerifiedDriver, textverified: TextVerifiedSimulator, receiver: Receiver
 ) -> None:
-    assert (await host.control("settings", webhook_url="https://example.com/")).status_code == 400
+    for url in ("https://example.com/", "ftp://127.0.0.1/", "http://127.0.0.1:99999/", "http://[::1", 7):
+        assert (await host.control("settings", webhook_url=url)).status_code == 400
     assert (await host.control("settings", surprise=1)).status_code == 400
     assert (await host.control("settings")).json() == {"webhook_url": None, "webhook_secret": None}
     await host.sms(number=(await host.made())["number"], text=SMS)
