@@ -97,7 +97,8 @@ async def open_rig(home: Path) -> AsyncIterator[Rig]:
 
 def _env(valkey: EmbeddedValkey, outside: Program, keys: DevKeys) -> dict[str, str]:
     """Return dev's settings on the real clock, with limits that count as ever and are never reached."""
-    addresses = Addresses(f"{outside.url}/rpc", outside.url, {"smsactivate": outside.url})
+    simulators = {"smsactivate": outside.url, "textverified": outside.url}
+    addresses = Addresses(f"{outside.url}/rpc", outside.url, simulators)
     env = Stack(valkey.url, addresses, keys, outside.process).env()
     del env["PHONEAGENT_DEV_CLOCK"]
     return (
