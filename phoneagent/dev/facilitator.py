@@ -14,7 +14,7 @@ from typing import Any, assert_never
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -241,10 +241,13 @@ def _decoded(payload: dict[str, Any]) -> DecodedPayment:
 
 async def _body(request: Request) -> dict[str, Any]:
     received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > BODY_MOST_BYTES:
-            raise _BadRequestError("the body is too large")
+    try:
+        async for chunk in request.stream():
+            received += chunk
+            if len(received) > BODY_MOST_BYTES:
+                raise _BadRequestError("the body is too large")
+    except ClientDisconnect as exc:  # a service killed while it asked: nobody reads the answer
+        raise _BadRequestError("the body did not come whole") from exc
     try:
         body = json.loads(received)
     except (ValueError, RecursionError) as exc:
