@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import getpass
 import json
 import os
 import re
 import sys
 from collections.abc import Coroutine, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from phoneagent import __version__, logs
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  it has no public name
 
 CONFIGURATION_STATUS = 2
 NOTHING_DONE_STATUS = 1
@@ -66,7 +72,72 @@ def _parser() -> argparse.ArgumentParser:
     openapi.set_defaults(run=_openapi)
     errors = commands.add_parser("errors", help="print docs/errors.md: every error code and what to do next")
     errors.set_defaults(run=_errors)
+    _add_switch(commands)
+    _add_ledger(commands)
+    trail = commands.add_parser("trail", help="print the audit trail: switches, blocks, screened payers, questions")
+    trail.add_argument("--json", action="store_true", help="one JSON object a line")
+    trail.set_defaults(run=_operate, verb="trail")
     return parser
+
+
+def _add_switch(commands: Commands) -> None:
+    switch = commands.add_parser(
+        "switch", help="kill switches: stop and resume sales of a service, country or provider"
+    )
+    verbs = switch.add_subparsers(required=True, metavar="off|on|list")
+    for verb, text in (("off", "no new purchases; open rentals live on"), ("on", "sell again")):
+        command = verbs.add_parser(verb, help=text)
+        command.add_argument("kind", choices=("service", "country", "provider"))
+        command.add_argument("name", help="its code or name")
+        command.add_argument("--reason", required=verb == "off", default="", help="for the audit trail")
+        command.add_argument("--by", help="for the audit trail (default: who you are here)")
+        command.set_defaults(run=_operate, verb=f"switch_{verb}")
+    listed = verbs.add_parser("list", help="what is off, since when, and why")
+    listed.add_argument("--json", action="store_true", help="one JSON object a line")
+    listed.set_defaults(run=_operate, verb="switch_list")
+
+
+def _add_ledger(commands: Commands) -> None:
+    ledger = commands.add_parser("ledger", help="ask the books")
+    verbs = ledger.add_subparsers(required=True, metavar="who")
+    who = verbs.add_parser("who", help="who had a number; the question goes into the audit trail")
+    who.add_argument("number", help="in international form: +14155550100")
+    who.add_argument("--at", type=_moment, help="only who may have had it then: 2026-11-24T18:35:00Z")
+    who.add_argument("--reason", default="", help="for the audit trail, such as a case number")
+    who.add_argument("--by", help="for the audit trail (default: who you are here)")
+    who.add_argument("--json", action="store_true", help="one JSON object a line")
+    who.set_defaults(run=_operate, verb="ledger_who")
+
+
+def _operator(options: argparse.Namespace) -> str:
+    """Return who works here, as the audit trail is told; a container may know no user by name."""
+    try:
+        return str(getattr(options, "by", None) or getpass.getuser())
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError("needs a time zone, such as Z")
+    return moment
+
+
+def _operate(options: argparse.Namespace) -> int:
+    from phoneagent.bootstrap.operator import Refused, operate  # noqa: PLC0415  slow import
+    from phoneagent.settings import SettingsError, read_settings  # noqa: PLC0415  slow import
+
+    async def act() -> None:
+        async for line in operate(read_settings(), options.verb, {**vars(options), "by": _operator(options)}):
+            sys.stdout.write(line + "\n")
+
+    try:
+        _run(act())
+    except (SettingsError, Refused) as refusal:
+        sys.stderr.write(f"phoneagent: {refusal}\n")
+        return CONFIGURATION_STATUS
+    return 0
 
 
 def _process(options: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from phoneagent.core.catalog import SERVICES
 from phoneagent.x402 import network_of
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -21,6 +22,7 @@ MIN_SECRET_CHARS = 32
 _EMAIL = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+\.[^\s@<>\"]+")
 _FACILITATORS = frozenset({"http", "cdp", "local"})
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_ISO_COUNTRY = re.compile(r"[A-Z]{2}")
 _PRIVATE_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 
 
@@ -103,6 +105,20 @@ def _addresses(value: str) -> str:
     return ",".join(_address(part) for part in filter(None, (text.strip() for text in value.split(","))))
 
 
+def _services(value: str) -> str:
+    codes = [code.lower() for code in _parts(value)]
+    if unknown := sorted(set(codes) - set(SERVICES)):
+        raise ValueError(f"no such service: {', '.join(unknown)}; services are {', '.join(SERVICES)}")
+    return ",".join(codes)
+
+
+def _countries(value: str) -> str:
+    codes = [code.upper() for code in _parts(value)]
+    if wrong := [code for code in codes if _ISO_COUNTRY.fullmatch(code) is None]:
+        raise ValueError(f"not an ISO 3166-1 alpha-2 code: {', '.join(wrong)}")
+    return ",".join(codes)
+
+
 def _is_safe(url: str) -> bool:
     """Tell whether nobody on the way can answer in the place of whom we ask."""
     parts = urlsplit(url)
@@ -114,6 +130,11 @@ def _is_safe(url: str) -> bool:
         return ip_address(host).is_private
     except ValueError:
         return False
+
+
+def _is_https_or_loopback(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.hostname or "") in LOOPBACK_HOSTS
 
 
 Url = Annotated[str, AfterValidator(_http_url)]
@@ -128,6 +149,8 @@ Address = Annotated[str, AfterValidator(_address)]
 
 Addresses = Annotated[str, AfterValidator(_addresses)]
 Networks = Annotated[str, AfterValidator(_networks)]
+Services = Annotated[str, AfterValidator(_services)]
+Countries = Annotated[str, AfterValidator(_countries)]
 LongSecret = Annotated[SecretStr, AfterValidator(_long)]
 
 
@@ -285,6 +308,41 @@ class Settings(UpstreamSettings):
     token_secret: LongSecret = Field(description="Secret under which rental tokens are derived.")
     previous_token_secret: LongSecret | None = Field(None, description="Secret before the last rotation.")
 
+    only_services: Services = Field("", description="Services that are sold, by commas; empty: every one that is on.")
+    only_countries: Countries = Field("", description="Countries whose numbers are sold, by commas; empty: every one.")
+    denied_services: Services = Field("", description="Services that are not sold, by commas.")
+    denied_countries: Countries = Field("", description="Countries whose numbers are not sold, by commas.")
+    regulated_services: Services = Field(
+        "", description="Regulated services that are sold nevertheless, by commas: `pm` is PayPal."
+    )
+    sanctioned_countries: Countries = Field(
+        "", description="Sanctioned countries whose numbers are sold nevertheless, by commas: `BY` is Belarus."
+    )
+    retention_hours: int = Field(
+        72, ge=1, le=720, description="How long SMS and numbers are kept after a rental's end; then they are deleted."
+    )
+    ledger_secret: LongSecret | None = Field(
+        None,
+        description="Secret under which numbers stand in the books; must outlive every rotation of the token secret, "
+        "from which it is derived when left out.",
+    )
+    abuse_email: Email | None = Field(
+        None, description="Where abuse is reported; on /acceptable-use and in security.txt. Default: the contact."
+    )
+    screening_file: str | None = Field(
+        None,
+        min_length=1,
+        description="File of payers who are not served: addresses, one a line; read when it changes.",
+    )
+    screening_url: Url | None = Field(
+        None, description="Hook that says whether a payer is served (docs/policy.md): https, or on loopback."
+    )
+    screening_token: SecretStr | None = Field(None, min_length=1, description="Bearer token for the hook.")
+    screening_timeout_s: float = Field(2.0, gt=0, le=10, description="How long the hook may take.")
+    screening_fails: Literal["closed", "open"] = Field(
+        "closed", description="What a hook without a verdict means: `closed` refuses with 503, `open` serves the payer."
+    )
+
     max_cost_activate_atomic: int = Field(600_000, ge=1, description="Most an `activate` number may cost upstream.")
     max_cost_premium_atomic: int = Field(1_200_000, ge=1, description="Most an `activate_premium` number may cost.")
     max_open_holds: int = Field(5, ge=1, description="Open rentals and inline payments of one payer.")
@@ -352,6 +410,8 @@ class Settings(UpstreamSettings):
             problems.append("public_url: is needed when host is not loopback")
         problems += self._unsafe("facilitator_url", "cdp_url", "rpc_url")
         problems += self._upstream_problems()
+        if self.screening_url is not None and not _is_https_or_loopback(self.screening_url):
+            problems.append("screening_url: must be https, or on loopback")
         if self.dev_clock and not self.is_all_loopback:
             problems.append("dev_clock: is refused unless chain, Redis and public URL are on loopback")
         return self._sound(problems)
@@ -361,6 +421,10 @@ class Settings(UpstreamSettings):
         """Return the public URL; on loopback it defaults to where the server listens."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.public_url or f"http://{host}:{self.port}"
+
+    def codes(self, name: str) -> frozenset[str]:
+        """Return the codes of a setting that lists services or countries."""
+        return frozenset(_parts(getattr(self, name)))
 
     @property
     def facilitators(self) -> tuple[str, ...]:

@@ -9,17 +9,19 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
 import httpx
 import pytest
 
 from phoneagent import __version__
+from phoneagent.bootstrap.rules import hasher_of
 from phoneagent.cli import CONFIGURATION_STATUS, main
 from phoneagent.core import money
 from phoneagent.dev.simulators import HeroSimulator, SmsActivateSimulator
 from phoneagent.dev.simulators.smsactivate import HANDLER_PATH
+from phoneagent.settings import read_settings
 from phoneagent.store import keys
 from phoneagent.store.connect import open_client
 from tests.bootstrap.node import Node
@@ -29,6 +31,12 @@ from tests.waiting import within
 
 READY_WITHIN_S = 20.0
 GONE_WITHIN_S = 5.0
+Told = Callable[..., tuple[int, list[str], str]]
+READY = {
+    "status": "ready",
+    "parts": {"store": True, "catalogue": True},
+    "switched_off": {"services": [], "countries": [], "providers": 0},
+}
 API_KEY = "5ec4e7-of-the-account"
 TOKEN_SECRET = "5ec4e7-of-the-tokens-" * 2
 
@@ -228,7 +236,7 @@ async def test_one_process_that_does_all_sells_what_it_has_read_and_ends_on_sigi
 ) -> None:
     async with _started(["all", "--port", "0"], environment) as child:
         origin = await _origin(child)
-        assert await _ready(origin) == {"status": "ready", "parts": {"store": True, "catalogue": True}}
+        assert await _ready(origin) == READY
         async with httpx.AsyncClient(base_url=origin, trust_env=False) as http:
             assert (await http.post("/rent")).status_code == 402
         assert await child.stopped(signal.SIGINT) == 0
@@ -294,6 +302,84 @@ def test_payers_are_listed_shown_and_unblocked_with_nothing_but_the_store(
     assert (status, lifted["blocked_for"], lifted["silent"]) == (0, None, 0)
     assert (again, nobody_left) == (1, [])
     assert unknown["blocked_for"] is None
+
+
+@pytest.fixture
+def told(
+    process: None,  # noqa: ARG001  it is as a command finds it
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Told:
+    """Runs an operator's command with nothing but the store: its status, its lines, and what it says went wrong."""
+    for name, value in _environment(redis_url, "http://127.0.0.1:1").items():
+        monkeypatch.setenv(name, value)
+
+    def run(*words: str) -> tuple[int, list[str], str]:
+        status = main(list(words))
+        said = capsys.readouterr()
+        return status, said.out.splitlines(), said.err
+
+    return run
+
+
+def test_a_switch_is_put_off_listed_put_on_and_told_in_the_trail(told: Told) -> None:
+    assert told("switch", "off", "service", "Telegram", "--reason", "a flood", "--by", "ann")[:2] == (
+        *(0, ["service tg is off: no new purchases; open rentals live on"]),
+    )
+    told("switch", "off", "country", "US", "--reason", "a letter", "--by", "ann")
+    listed = [json.loads(line) for line in told("switch", "list", "--json")[1]]
+    assert [(row["kind"], row["name"], row["reason"], row["by"]) for row in listed] == [
+        ("country", "US", "a letter", "ann"),
+        ("service", "tg", "a flood", "ann"),
+    ]
+    assert "kind=service  name=tg  reason=a flood  by=ann  at=2" in told("switch", "list")[1][1]
+    assert told("switch", "on", "service", "tg", "--by", "bob")[1] == ["service tg is on again"]
+    assert told("switch", "on", "service", "tg")[1] == ["service tg was on"]
+    trail = [json.loads(line) for line in told("trail", "--json")[1]]
+    assert [(row["kind"], row["subject"], row["by"]) for row in trail] == [
+        ("switched_off", "service:tg", "ann"),
+        ("switched_off", "country:US", "ann"),
+        ("switched_on", "service:tg", "bob"),
+    ]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("service", "tgg"), ("country", "Atlantis"), ("provider", "smsfats")])
+def test_a_switch_for_nothing_that_is_sold_is_refused_and_says_so(told: Told, kind: str, name: str) -> None:
+    status, lines, error = told("switch", "off", kind, name, "--reason", "a slip")
+    assert (status, lines, error) == (CONFIGURATION_STATUS, [], f"phoneagent: no such {kind}: {name}\n")
+    assert told("switch", "list")[1] == []
+
+
+def test_who_had_a_number_is_answered_from_the_books_and_the_question_is_kept_without_the_number(told: Told) -> None:
+    asyncio.run(_rented(os.environ["PHONEAGENT_REDIS_URL"]))
+    status, lines, _ = told("ledger", "who", "+1 (415) 555-0100", "--json", "--reason", "case 7", "--by", "ann")
+    (row,) = [json.loads(line) for line in lines]
+    assert (status, row["payer"], row["service"], row["from_ms"], row["until_ms"]) == (0, PAYER, "go", 1_000, 601_000)
+    assert told("ledger", "who", "14155550100", "--at", "1970-01-01T00:05:00Z", "--json")[1] == lines
+    assert told("ledger", "who", "14155550100", "--at", "1970-01-01T00:15:00Z")[1] == []
+    assert told("ledger", "who", "14155550101")[1] == []
+    trail = told("trail", "--json")[1]
+    assert json.loads(trail[0])["reason"] == "case 7"
+    assert "4155550100" not in "".join(trail)
+    assert told("ledger", "who", "nobody")[0] == CONFIGURATION_STATUS
+
+
+async def _rented(redis_url: str) -> None:
+    """Books in which one number was rented for ten minutes."""
+    redis = open_client(redis_url)
+    hashed = hasher_of(read_settings()).hash("14155550100")
+    entry = {"rental_id": "r_1", "payer": PAYER, "number_hash": hashed, "country": "US", "service": "go"}
+    for kind, at_ms in (("number_cost", 1_000), ("sale", 9_000)):
+        money = {"kind": kind, "amount_atomic": "1", "at_ms": at_ms, "reference": "x", "expires_at_ms": 601_000}
+        await redis.xadd(keys.ledger("s00"), {"entry": json.dumps(entry | money)})
+    await redis.aclose()
+
+
+def test_a_store_that_is_away_is_told_to_the_operator(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHONEAGENT_REDIS_URL", unused_url().replace("http", "redis"))
+    status, _, error = told("switch", "off", "service", "tg", "--reason", "a flood")
+    assert (status, error) == (CONFIGURATION_STATUS, "phoneagent: the store does not answer (ConnectionError)\n")
 
 
 @pytest.mark.usefixtures("process")

@@ -129,6 +129,19 @@ def test_settings_that_are_wrong_by_themselves_do_not_hide_those_that_are_wrong_
         ("SHARDS", "101"),
         ("GRACE_S", "61"),
         ("PORT", "-1"),
+        ("ONLY_SERVICES", "tg,tgg"),
+        ("DENIED_SERVICES", "telegramm"),
+        ("REGULATED_SERVICES", "paypal"),
+        ("ONLY_COUNTRIES", "USA"),
+        ("DENIED_COUNTRIES", "US;GB"),
+        ("SANCTIONED_COUNTRIES", "Belarus"),
+        ("RETENTION_HOURS", "0"),
+        ("RETENTION_HOURS", "721"),
+        ("LEDGER_SECRET", "short"),
+        ("ABUSE_EMAIL", "nobody"),
+        ("SCREENING_URL", "screen"),
+        ("SCREENING_TIMEOUT_S", "0"),
+        ("SCREENING_FAILS", "maybe"),
     ],
 )
 def test_each_setting_is_judged_and_named_once(environment: Environment, name: str, value: str) -> None:
@@ -344,3 +357,20 @@ def test_every_account_with_a_key_is_opened_smsfast_first(environment: Environme
 def test_the_settings_know_the_actions_and_hosts_that_the_adapter_knows() -> None:
     assert HANDLER_ACTIONS == OPTIONAL_ACTIONS
     assert {SMSFAST.name, HERO.name, generic("https://numbers.test/").name} == PROVIDERS
+
+
+def test_lists_of_policy_are_read_in_any_letter_case(environment: Environment) -> None:
+    environment(ONLY_SERVICES="TG, wa", DENIED_COUNTRIES="us,KP")
+    settings = read_settings()
+    assert settings.codes("only_services") == {"tg", "wa"}
+    assert settings.codes("denied_countries") == {"US", "KP"}
+    assert settings.codes("regulated_services") == frozenset()
+
+
+@pytest.mark.parametrize("url", ["http://screening.example", "http://10.0.0.7/screen", "http://hook/screen"])
+def test_payers_are_screened_over_https_or_on_loopback_only(environment: Environment, url: str) -> None:
+    environment(SCREENING_URL=url)
+    assert _problems() == ["PHONEAGENT_*: screening_url: must be https, or on loopback"]
+    for good in ("https://screening.example/payer", "http://127.0.0.1:9000/screen"):
+        environment(SCREENING_URL=good)
+        assert read_settings().screening_url == good

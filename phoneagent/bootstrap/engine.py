@@ -18,14 +18,18 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from phoneagent.bootstrap.money import Ground, Money, MoneyRefused, open_money
+from phoneagent.bootstrap.rules import hasher_of, policy_of, screening_of, warn_of_gaps
 from phoneagent.bootstrap.upstreams import upstreams
 from phoneagent.core.catalog import Mode
 from phoneagent.core.ports import Clock, Facilitator, Ids, Provider
 from phoneagent.core.tokens import TokenSigner
 from phoneagent.facilitators import LocalFacilitator, RpcChain
 from phoneagent.providers.smsactivate import SmsActivateProvider
+from phoneagent.screening import ListUnreadable
 from phoneagent.services.deliver import Deliver
 from phoneagent.services.limit import WaiterCaps, Waiters
+from phoneagent.services.permits import Permits, Switchboard
+from phoneagent.services.screen import Screen
 from phoneagent.services.shelf import Shelf
 from phoneagent.services.sweep import Sweep
 from phoneagent.settings import Settings
@@ -36,6 +40,7 @@ from phoneagent.store.connect import durability_faults, fix_shards, is_reachable
 from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
 from phoneagent.store.strays import RedisStrays
+from phoneagent.store.switches import RedisSwitches, RedisTrail
 from phoneagent.store.wakeups import RedisWakeups
 from phoneagent.x402 import require_fast_crypto
 
@@ -80,6 +85,9 @@ class Engine:
     shelf: Shelf
     deliver: Deliver
     relayer: LocalFacilitator | None = None
+    permits: Permits = field(default_factory=Permits)
+    switchboard: Switchboard | None = None
+    screen: Screen | None = None
     ids: Ids = field(default_factory=RandomIds)
 
     @property
@@ -113,7 +121,9 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
         stack.push_async_callback(redis.aclose)
         shards = await _check_store(redis, settings)
         engine = await _connect(settings, redis, shards, stack)
+        switchboard = [engine.switchboard.follow()] if engine.switchboard is not None else []
         listeners = [
+            *[asyncio.create_task(following) for following in switchboard],
             asyncio.create_task(engine.wakeups.run()),
             asyncio.create_task(engine.shelf.follow()),
             asyncio.create_task(engine.sweep.run()),
@@ -146,7 +156,12 @@ async def _connect(settings: Settings, redis: Redis, shards: int, stack: context
     clock = StoreClock(scripts)
     await clock.sync()
     wakeups = RedisWakeups(redis)
-    rentals = RedisRentals(redis, scripts, shards)
+    hasher, permits = hasher_of(settings), Permits(policy_of(settings))
+    retention_ms = settings.retention_hours * 3_600_000
+    rentals = RedisRentals(redis, scripts, shards, retention_ms=retention_ms, hasher=hasher)
+    switchboard = Switchboard(permits, RedisSwitches(redis, scripts), wakeups)
+    await switchboard.read()
+    warn_of_gaps(settings)
     catalogues = RedisCatalogues(redis, scripts)
     to_nodes, to_facilitators = await _client(stack), await _client(stack)
     money = await _money(Ground(settings, to_nodes, to_facilitators, clock, redis, scripts, shards))
@@ -157,13 +172,16 @@ async def _connect(settings: Settings, redis: Redis, shards: int, stack: context
         wakeups=wakeups,
         rentals=rentals,
         activations=RedisActivations(redis, scripts),
-        strays=RedisStrays(scripts),
+        strays=RedisStrays(scripts, hasher),
         catalogues=catalogues,
         chain=money.chain,
         facilitator=money.facilitator,
         relayer=money.relayer,
         providers=await _providers(settings, clock, stack),
-        shelf=Shelf(catalogues, wakeups, clock),
+        shelf=Shelf(catalogues, wakeups, clock, permits),
+        permits=permits,
+        switchboard=switchboard,
+        screen=await _screen(settings, RedisTrail(redis, scripts, shards), stack),
         deliver=Deliver(rentals, wakeups, _signer(settings), clock, waiters=_waiters(settings)),
     )
 
@@ -174,6 +192,13 @@ async def _client(stack: contextlib.AsyncExitStack) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=128, max_keepalive_connections=64)
     client = httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False, follow_redirects=False)
     return await stack.enter_async_context(client)
+
+
+async def _screen(settings: Settings, trail: RedisTrail, stack: contextlib.AsyncExitStack) -> Screen:
+    try:
+        return Screen(screening_of(settings, await _client(stack)), trail)
+    except ListUnreadable as exc:
+        raise StartRefused(f"PHONEAGENT_SCREENING_FILE: {exc}") from None
 
 
 async def _money(ground: Ground) -> Money:

@@ -27,7 +27,7 @@ from phoneagent.services.rent import Rent, RentTerms
 from phoneagent.services.replay import Replay
 from phoneagent.services.settle import Settle
 from phoneagent.settings import Settings
-from phoneagent.web import Admission, Callers, Discovery, Doors, create_app, openapi_document
+from phoneagent.web import Admission, Callers, Discovery, Doors, House, create_app, openapi_document
 from phoneagent.web.health import Health
 from phoneagent.web.storefront import Storefront
 from phoneagent.workers import LONGEST_SLEEP_S, Chore, Crew, CrewPace, Handler
@@ -67,15 +67,21 @@ def web_app(engine: Engine, extra_routes: Sequence[BaseRoute] = ()) -> Starlette
     cancel = Cancel(engine.rentals, engine.wakeups, engine.providers, engine.deliver, engine.clock)
     admission = _admission(engine)
     storefront = Storefront(rent, list_countries, engine.deliver, cancel, engine.shelf, till, admission.limits)
-    health = Health(engine.ready, admission.limits)
+    health = Health(engine.ready, admission.limits, engine.permits)
     document = openapi_document(
         public_url=settings.public_address,
         pay_to=settings.pay_to,
         chain_id=settings.chain_id,
         contact_email=settings.contact_email,
     )
-    discovery = Discovery(till, document, settings.public_address)
+    discovery = Discovery(till, document, settings.public_address, _house(engine))
     return create_app(Doors(storefront, health, admission, discovery, extra_routes))
+
+
+def _house(engine: Engine) -> House:
+    settings = engine.settings
+    contact = settings.abuse_email or settings.contact_email
+    return House(contact, settings.retention_hours, engine.permits, engine.clock.now_ms)
 
 
 def crew(engine: Engine, longest_sleep_s: float = LONGEST_SLEEP_S) -> Crew:
@@ -88,9 +94,9 @@ def crew(engine: Engine, longest_sleep_s: float = LONGEST_SLEEP_S) -> Crew:
         Job.ABANDON: Abandon(rentals, clock),
         Job.EXPIRE: Expire(rentals, providers, clock),
         Job.CLOSE: Close(rentals, engine.activations, providers, clock),
-        Job.RETAIN: Retain(rentals),
+        Job.RETAIN: Retain(rentals, engine.activations),
     }
-    refresh = Refresh(engine.catalogues, providers)
+    refresh = Refresh(engine.catalogues, providers, engine.permits)
     give_back = GiveBack(engine.strays, rentals, providers, clock)
     chores = (
         Chore(refresh, engine.settings.refresh_s, "catalogue not refreshed"),
@@ -112,8 +118,8 @@ def _admission(engine: Engine) -> Admission:
 
 
 def _claims(engine: Engine) -> Claims:
-    settings = engine.settings
-    return Claims(engine.rentals, engine.chain, engine.facilitator, engine.ids, _claim_terms(settings))
+    terms = _claim_terms(engine.settings)
+    return Claims(engine.rentals, engine.chain, engine.facilitator, engine.ids, terms, screen=engine.screen)
 
 
 def _claim_terms(settings: Settings) -> ClaimTerms:

@@ -93,6 +93,7 @@ MEANINGS: dict[str, Meaning] = {
     "key_bound_elsewhere": Meaning("The key belongs to another payment", _CHANGE),
     # PayerBlocked, LimitReached
     "payer_blocked": Meaning("This payer may not rent", RetryAction.ABANDON),
+    "payer_screened": Meaning("This payer's address may not be served", RetryAction.ABANDON),
     "exposure_exceeded": Meaning("Open rentals would exceed the payer's balance", _WAIT, 30),
     "too_many_open_rentals": Meaning("Too many open rentals", _WAIT, 30),
     "rate_limited": Meaning("Too many requests", _WAIT, 5),
@@ -112,6 +113,7 @@ MEANINGS: dict[str, Meaning] = {
     "facilitator_unavailable": Meaning("The payment facilitator does not answer", _SAME, 5),
     "chain_unavailable": Meaning("The chain cannot be read", _SAME, 5),
     "provider_unavailable": Meaning("The number provider does not answer", _SAME, 10),
+    "screening_unavailable": Meaning("Payers cannot be screened right now", _SAME, 5),
     "store_unavailable": Meaning("The store does not answer", _SAME, 5),
     "shutting_down": Meaning("This process is stopping", _SAME, 1),
     # InternalFault
@@ -127,7 +129,7 @@ class PhoneAgentError(Exception):
 
     ``members`` are the extra problem members of ARCHITECTURE §5 that apply (``field``, ``payment_state``,
     ``authorization_expires_at``, ``poll_url``, ``alternatives``, ``suggestions``,
-    ``charged``).
+    ``reason``, ``charged``).
     """
 
     def __init__(self, code: str, detail: str = "", **members: Any) -> None:  # noqa: ANN401  problem members are JSON

@@ -18,7 +18,7 @@ SMS_TEXT_MOST_CHARS = 2_000
 """An SMS is untrusted text of at most this many characters; the rest is cut (ARCHITECTURE §4.16)."""
 
 RETENTION_MS = 72 * 3_600_000
-"""How long SMS bodies and numbers stay readable after the end (providers.md §6.1)."""
+"""How long SMS bodies and numbers stay readable after the end (providers.md §6.1), unless the operator says so."""
 
 ABANDON_AFTER_MS = 60_000
 """A rental nobody works on before a number was asked for is released after this long, on the store's raw clock."""
@@ -208,7 +208,7 @@ def outcome(rental: Rental) -> Outcome | None:
     return Outcome.SILENT if is_over and not rental.messages else None
 
 
-def due_times(rental: Rental) -> dict[Job, int]:
+def due_times(rental: Rental, retention_ms: int = RETENTION_MS) -> dict[Job, int]:
     """Return when each kind of work on this rental is due, in unix ms. Live and unfinished records have at least one.
 
     The abandon timer is not here: it runs on the store's raw clock and the store arms it for `wants_abandon`.
@@ -224,7 +224,7 @@ def due_times(rental: Rental) -> dict[Job, int]:
         times[Job.CLOSE] = rental.close_at_ms
     if _may_retire(rental) and rental.ended_at_ms is not None:
         claim_ends = (rental.payment.authorization.valid_before + 600) * 1000
-        times[Job.RETAIN] = max(rental.ended_at_ms + RETENTION_MS, claim_ends)
+        times[Job.RETAIN] = max(rental.ended_at_ms + retention_ms, claim_ends)
     return times
 
 

@@ -77,6 +77,9 @@ class Stack:
             "PHONEAGENT_POLL_YOUNG_MS": "500",
             "PHONEAGENT_POLL_OLD_MS": "1000",
             "PHONEAGENT_REFRESH_S": "10",
+            "PHONEAGENT_REGULATED_SERVICES": "pm",
+            "PHONEAGENT_SANCTIONED_COUNTRIES": "BY",
+            "PHONEAGENT_ABUSE_EMAIL": "abuse@phoneagent.example",
             "PHONEAGENT_DEV_CLOCK": "1",
         }
 

@@ -66,6 +66,7 @@ def guidance(product: Product, price_atomic: int, public_url: str) -> dict[str, 
         "not_charged": NOT_CHARGED[product],
         "how_to_pay": HOW_TO_PAY[product],
         "docs": f"{base}/llms.txt",
+        "terms": f"{base}/acceptable-use",
     }
     if settings := _settings(price_atomic):
         said["client_settings"] = settings

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 
 from phoneagent.core import transitions
 from phoneagent.core.catalog import Mode
-from phoneagent.core.errors import KeyBound, LimitReached, PayerBlocked, PaymentBound, PaymentRefused, Unavailable
+from phoneagent.core.errors import (
+    KeyBound,
+    LimitReached,
+    PayerBlocked,
+    PaymentBound,
+    PaymentRefused,
+    PhoneAgentError,
+    Unavailable,
+)
 from phoneagent.core.payment import Payment
 from phoneagent.core.ports import (
     AlreadyClaimed,
@@ -31,6 +39,7 @@ from phoneagent.core.ports import (
 from phoneagent.core.rental import Product, Rental, RentalState, RentRequest
 from phoneagent.core.tokens import caller_digest
 from phoneagent.core.transitions import Change
+from phoneagent.services.screen import Screen
 from phoneagent.services.work import Work
 
 STALE_TRIES = 3
@@ -61,8 +70,18 @@ class ClaimTerms:
 class Claims:
     """Looks up, claims and verifies payments."""
 
-    def __init__(self, rentals: Rentals, chain: Chain, facilitator: Facilitator, ids: Ids, terms: ClaimTerms) -> None:
-        """Work through the given ports, within the given caps."""
+    def __init__(
+        self,
+        rentals: Rentals,
+        chain: Chain,
+        facilitator: Facilitator,
+        ids: Ids,
+        terms: ClaimTerms,
+        *,
+        screen: Screen | None = None,
+    ) -> None:
+        """Work through the given ports, within the given caps; without ``screen`` every payer is served."""
+        self._screen = screen
         self._rentals = rentals
         self._chain = chain
         self._facilitator = facilitator
@@ -87,11 +106,11 @@ class Claims:
 
         Raises PaymentRefused, PaymentBound, KeyBound, PayerBlocked, LimitReached, Unavailable; then nothing is claimed.
         """
-        for _ in range(STALE_TRIES):
+        for attempt in range(STALE_TRIES):
             reading = await self._chain.read_payer(payment)
             try:
-                _check_reading(payment, reading)
-            except PaymentRefused as refusal:
+                await self._check_payer(payment, reading, attempt)
+            except (PaymentRefused, PayerBlocked) as refusal:
                 return await self._claimed_meanwhile(payment, wish, refusal)
             rental = self._draft(payment, wish, sight, reading)
             balance = Balance(reading.balance_atomic, reading.block, sight.epoch)
@@ -115,7 +134,13 @@ class Claims:
                         return AlreadyClaimed(sight.rental)
         raise Unavailable("retry_same_payment", "the payer's balance is changing; send the same payment again")
 
-    async def _claimed_meanwhile(self, payment: Payment, wish: Wish, refusal: PaymentRefused) -> AlreadyClaimed:
+    async def _check_payer(self, payment: Payment, reading: PayerReading, attempt: int) -> None:
+        """Judge what the chain says, then screen the payer once: by now it is proven, and has what it promises."""
+        _check_reading(payment, reading)
+        if self._screen is not None and attempt == 0:
+            await self._screen(payment.authorization.payer)
+
+    async def _claimed_meanwhile(self, payment: Payment, wish: Wish, refusal: PhoneAgentError) -> AlreadyClaimed:
         """Return the claim that another request has made, or even settled, since we looked; without one, refuse.
 
         A 402 would ask for a second signature while the first may be charged (I7).

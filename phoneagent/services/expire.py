@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from phoneagent.core import transitions
-from phoneagent.core.ports import Clock, Leased, Provider, Rentals
+from phoneagent.core.ports import Activations, Clock, Leased, Provider, Rentals
 from phoneagent.core.rental import RentalState, wants_abandon
 from phoneagent.services.receive import earliest_cancel_ms
 from phoneagent.services.work import working
@@ -56,12 +56,16 @@ class Abandon:
 class Retain:
     """The verb for the end of retention: the SMS and the number are forgotten."""
 
-    def __init__(self, rentals: Rentals) -> None:
-        """Work through the given port."""
+    def __init__(self, rentals: Rentals, activations: Activations) -> None:
+        """Work through the given ports."""
         self._rentals = rentals
+        self._activations = activations
 
     async def __call__(self, leased: Leased) -> None:
         """Run one due retain job."""
         async with working(self._rentals, leased) as work:
             if work.rental.is_final and not work.rental.is_retired:
-                await work.write_last(transitions.retired(work.rental))
+                change = transitions.retired(work.rental)
+                if (order := work.rental.order) is not None:  # first: a record that is retired is not due again
+                    await self._activations.forget_number(order.provider, work.rental.id)
+                await work.write_last(change)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from phoneagent.core.errors import Unavailable
 from phoneagent.core.ports import Catalogues, Provider
+from phoneagent.services.permits import Permits
 
 logger = logging.getLogger(__name__)
 
@@ -14,8 +15,11 @@ logger = logging.getLogger(__name__)
 class Refresh:
     """The verb."""
 
-    def __init__(self, catalogues: Catalogues, providers: Mapping[str, Provider]) -> None:
-        """Add up the stock of every provider."""
+    def __init__(
+        self, catalogues: Catalogues, providers: Mapping[str, Provider], permits: Permits | None = None
+    ) -> None:
+        """Add up the stock of every provider that is not switched off."""
+        self._permits = permits or Permits()
         self._catalogues = catalogues
         self._providers = providers
 
@@ -23,6 +27,8 @@ class Refresh:
         """Ask every provider once and publish; keep the old catalogue when none answers. Raises Unavailable."""
         pools: dict[tuple[str, str], int] = {}
         for name, provider in self._providers.items():
+            if not self._permits.rules.buys_from(name):
+                continue
             try:
                 stock = await provider.stock()
             except Unavailable as exc:

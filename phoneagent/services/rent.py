@@ -13,7 +13,7 @@ from typing import assert_never
 
 from phoneagent.core import transitions
 from phoneagent.core.catalog import Mode
-from phoneagent.core.errors import LeaseLost, PaymentRefused, Unavailable
+from phoneagent.core.errors import LeaseLost, PaymentRefused, RequestInvalid, Unavailable
 from phoneagent.core.order import INTENT_SENDABLE_S, OrderState
 from phoneagent.core.payment import (
     RENT_TIMEOUT_S,
@@ -74,7 +74,7 @@ class Rent:
         clock: Clock,
         terms: RentTerms,
     ) -> None:
-        """Buy from the first of ``providers``."""
+        """Buy from the first of ``providers`` that is not switched off."""
         self._rentals = rentals
         self._activations = activations
         self._claims = claims
@@ -128,6 +128,7 @@ class Rent:
 
     def _wish(self, request: RentRequest, identity: str, payment: Payment, now_s: int) -> Wish:
         listing = self._shelf.listing(request.country, request.service)
+        self._provider()
         prices = self._shelf.prices(request.country, request.service) | {listing.price_atomic}
         lasts_s = request.duration_ms // 1000 + SETTLE_MARGIN_S
         check_terms(payment, Terms(self._terms.pay_to, prices, lasts_s, self._offered_s()), now_s)
@@ -175,10 +176,10 @@ class Rent:
         return Change(work.rental)
 
     async def _buy(self, work: Work, held: Change) -> None:
-        provider = next(iter(self._providers.values()))
         now_ms = self._clock.now_ms()
         purchase = self._purchase(work.rental, now_ms)
         await self._check_still_lasts(work, now_ms)
+        provider = await self._permitted(work, now_ms)
         started_s = self._clock.monotonic_s()
         intent = transitions.intended(held.rental, provider.traits.name, provider.traits.purchase_timeout_ms, now_ms)
         await work.write(transitions.joined(held, intent))
@@ -199,6 +200,24 @@ class Rent:
                 await self._leave_unknown(work, provider)
             case _:
                 assert_never(bought)
+
+    def _provider(self) -> Provider:
+        """Return where to buy. Raises Unavailable when every provider is switched off."""
+        buys_from = self._shelf.permits.rules.buys_from
+        provider = next((one for name, one in self._providers.items() if buys_from(name)), None)
+        if provider is None:
+            raise Unavailable("provider_unavailable", "no numbers are bought for now")
+        return provider
+
+    async def _permitted(self, work: Work, now_ms: int) -> Provider:
+        """Return where to buy, unless the rules have changed since the claim: then the rental is released unused."""
+        try:
+            if (request := work.rental.request) is not None:
+                self._shelf.permits.check(request.country, request.service)
+            return self._provider()
+        except (RequestInvalid, Unavailable) as refusal:
+            await work.write_last(transitions.released_unbought(work.rental, refusal.code, refusal.detail, now_ms))
+            raise
 
     def _purchase(self, rental: Rental, intent_at_ms: int) -> Purchase:
         if rental.request is None or rental.mode is None:
@@ -270,6 +289,8 @@ def answer(rental: Rental) -> Rental:
     detail = rental.release_detail or ""
     if code in _REFUSED_CODES:
         raise PaymentRefused(code, detail)
+    if code == "not_offered":
+        raise RequestInvalid(code, detail)
     raise Unavailable(code, detail)
 
 

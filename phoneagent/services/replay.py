@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from phoneagent.core.errors import PaymentRefused, Unavailable
+from phoneagent.core.errors import PaymentRefused, RequestInvalid, Unavailable
 from phoneagent.core.payment import Payment
 from phoneagent.core.ports import Clock, Rentals, Wakeups
 from phoneagent.core.rental import Rental
@@ -48,7 +48,7 @@ class Replay:
         """
         try:
             return await self._follow(rental_id, answer, take_over)
-        except PaymentRefused:
+        except (PaymentRefused, RequestInvalid):
             await self._claims.check_not_claimed_anew(payment, rental_id)
             raise
 

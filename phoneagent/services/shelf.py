@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from phoneagent.core import catalog
 from phoneagent.core.catalog import Catalogue, Listing
 from phoneagent.core.errors import RequestInvalid, Unavailable
+from phoneagent.core.policy import Rules
 from phoneagent.core.ports import Catalogues, Clock, Wakeups
+from phoneagent.services.permits import Permits
 
 logger = logging.getLogger(__name__)
 
@@ -21,17 +23,22 @@ REREAD_S = 30.0
 class Shelf:
     """Recent catalogues in memory, newest last."""
 
-    def __init__(self, catalogues: Catalogues, wakeups: Wakeups, clock: Clock) -> None:
-        """Start empty: nothing is on sale before the first catalogue is read."""
+    def __init__(self, catalogues: Catalogues, wakeups: Wakeups, clock: Clock, permits: Permits | None = None) -> None:
+        """Start empty: nothing is on sale before the first catalogue is read. Without ``permits`` all of it is."""
         self._catalogues = catalogues
         self._wakeups = wakeups
         self._clock = clock
+        self.permits = permits or Permits()
         self._recent: Sequence[Catalogue] = (Catalogue(0, 0, {}),)
+        self._shown: tuple[Catalogue, Rules, Catalogue] | None = None
 
     @property
     def current(self) -> Catalogue:
-        """Return the newest catalogue."""
-        return self._recent[-1]
+        """Return the newest catalogue, without what the rules of this moment keep from being sold."""
+        newest, rules = self._recent[-1], self.permits.rules
+        if self._shown is None or self._shown[0] is not newest or self._shown[1] is not rules:
+            self._shown = (newest, rules, rules.shown(newest))
+        return self._shown[2]
 
     def check_read(self) -> None:
         """Raise Unavailable before the first catalogue is read: nothing can be sold yet."""
@@ -43,6 +50,7 @@ class Shelf:
 
         Raises RequestInvalid for a pair that is not sold, Unavailable("no_inventory") with alternatives without stock.
         """
+        self.permits.check(country, service)
         self.check_read()
         row = self.current.find(country, service)
         if row is None:

@@ -47,6 +47,10 @@ class RedisActivations:
         )
         return text_of(owner)
 
+    async def forget_number(self, provider: str, rental_id: str) -> None:
+        """See the port."""
+        await self._scripts.run("forget_number", [keys.bought(provider, rental_id)], [])
+
     async def claimed_by(self, provider: str, rental_id: str) -> Activation | None:
         """See the port."""
         try:

@@ -123,12 +123,22 @@ def event_text(event: Event, rental: Rental) -> str:
     return _text({"type": event.type.value, "rental_id": rental.id, "at_ms": event.at_ms, "data": dict(event.data)})
 
 
-def ledger_text(entry: LedgerEntry, rental: Rental) -> str:
-    """Return a ledger entry as the JSON that stands in the stream. The amount is text: the books outlive doubles."""
-    return _entry_text(entry, rental.id, rental.payment.authorization.payer)
+def ledger_text(entry: LedgerEntry, rental: Rental, number_hash: str = "") -> str:
+    """Return a ledger entry as the JSON that stands in the stream. The amount is text: the books outlive doubles.
+
+    It says what was rented, for how long at most, and the number only as ``number_hash`` ("": no number).
+    """
+    request = rental.request
+    rented: Fields = {
+        "number_hash": number_hash or None,
+        "country": request and request.country,
+        "service": request and request.service,
+        "expires_at_ms": rental.expires_at_ms,
+    }
+    return _entry_text(entry, rental.id, rental.payment.authorization.payer, rented)
 
 
-def _entry_text(entry: LedgerEntry, rental_id: str, payer: str) -> str:
+def _entry_text(entry: LedgerEntry, rental_id: str, payer: str, rented: Fields) -> str:
     return _text(
         {
             "kind": entry.kind.value,
@@ -137,13 +147,14 @@ def _entry_text(entry: LedgerEntry, rental_id: str, payer: str) -> str:
             "amount_atomic": str(entry.amount_atomic),
             "at_ms": entry.at_ms,
             "reference": entry.reference,
+            **{name: value for name, value in rented.items() if value is not None},
         }
     )
 
 
-def stray_ledger_text(entry: LedgerEntry, rental_id: str) -> str:
+def stray_ledger_text(entry: LedgerEntry, rental_id: str, number_hash: str = "") -> str:
     """Return a ledger entry of a stray as JSON; ``rental_id`` is the rental it was bought for, "" if none is known."""
-    return _entry_text(entry, rental_id, "")
+    return _entry_text(entry, rental_id, "", {"number_hash": number_hash or None})
 
 
 def stray_of(owner: str, fields: Mapping[str, str]) -> Stray:

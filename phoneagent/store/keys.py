@@ -47,6 +47,14 @@ KEY_TABLE = (
     KeyKind("{sNN}:due:JOB", "zset", "entries leave with their work", "rental id by due time in unix ms"),
     KeyKind("{sNN}:events", "stream", "entries leave after 30 days, by the writing script", "what happened, in order"),
     KeyKind("{sNN}:ledger", "stream", "for good: these are the books", "money that moved"),
+    KeyKind("{sNN}:blocks", "stream", "for good: the audit trail", "payers that were blocked, and why"),
+    KeyKind(
+        "{p-all}:switches", "hash", "entries leave when switched on", "kill switches that are off, with the reason"
+    ),
+    KeyKind("{p-all}:trail", "stream", "for good: the audit trail", "switches, screened payers, questions for numbers"),
+    KeyKind(
+        "{p-all}:told:HASH", "string", "as long as it is not to be told again", "an entry of the trail was written"
+    ),
     KeyKind("{p-NAME}:activation:ID", "string", "30 days: no order lives a day", "rental id that owns the activation"),
     KeyKind("{p-NAME}:bought:RENTAL", "string", "30 days: no order lives a day", "the activation a rental claimed"),
     KeyKind("{p-NAME}:strays", "zset", "entries leave with their end", "activation id by due time in unix ms"),
@@ -173,6 +181,18 @@ def relayer_turn(address: str) -> str:
     return f"{{relayer}}:turn:{address}"
 
 
+def blocks(slot: str) -> str:
+    """Return the key of the audit trail of a slot's blocked payers."""
+    return f"{{{slot}}}:blocks"
+
+
+def told(kind: str, subject: str) -> str:
+    """Return the key that says that an entry of the trail was written lately."""
+    return f"{{p-all}}:told:{hashlib.sha256(f'{kind} {subject}'.encode()).hexdigest()}"
+
+
+SWITCHES = "{p-all}:switches"
+TRAIL = "{p-all}:trail"
 CATALOGUE = "{p-all}:catalogue"
 CATALOGUE_VERSION = "{p-all}:catalogue:version"
 JOB_NAMES = tuple(job.value for job in Job)

@@ -66,7 +66,8 @@ class RedisPayers:
 
     async def unblock(self, address: str) -> bool:
         """Lift a payer's block and cooldown; False when there was neither."""
-        return bool(await self._scripts.run("unblock", [self._key(address)], []))
+        slot = keys.slot_of_payer(address, self._shards)
+        return bool(await self._scripts.run("unblock", [self._key(address), keys.blocks(slot)], [address]))
 
     def _key(self, address: str) -> str:
         return keys.payer(keys.slot_of_payer(address, self._shards), address)

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from phoneagent.core.errors import LeaseLost, Unavailable
 from phoneagent.core.events import Event, EventType
+from phoneagent.core.numbers import NumberHasher
 from phoneagent.core.payment import Payment
 from phoneagent.core.ports import (
     AlreadyClaimed,
@@ -32,7 +33,16 @@ from phoneagent.core.ports import (
     Sight,
     StaleBalance,
 )
-from phoneagent.core.rental import ABANDON_AFTER_MS, Job, Product, Rental, due_times, outcome, wants_abandon
+from phoneagent.core.rental import (
+    ABANDON_AFTER_MS,
+    RETENTION_MS,
+    Job,
+    Product,
+    Rental,
+    due_times,
+    outcome,
+    wants_abandon,
+)
 from phoneagent.core.transitions import Change
 from phoneagent.store import codec, keys
 from phoneagent.store.scripts import Scripts, flat_fields
@@ -64,8 +74,21 @@ _LARGEST_EXACT = 2**53
 class RedisRentals:
     """The `Rentals` port on Redis or Valkey."""
 
-    def __init__(self, redis: Redis, scripts: Scripts, shards: int) -> None:
-        """Work on ``shards`` party slots; the number must be the one written at first start."""
+    def __init__(
+        self,
+        redis: Redis,
+        scripts: Scripts,
+        shards: int,
+        *,
+        retention_ms: int = RETENTION_MS,
+        hasher: NumberHasher | None = None,
+    ) -> None:
+        """Work on ``shards`` party slots; the number must be the one written at first start.
+
+        Without a ``hasher`` the books say nothing of numbers.
+        """
+        self._retention_ms = retention_ms
+        self._hash = hasher.hash if hasher is not None else _no_hash
         self._redis = redis
         self._scripts = scripts
         self._slots = tuple(f"s{number:02d}" for number in range(shards))
@@ -159,7 +182,7 @@ class RedisRentals:
     async def drop(self, lease: Lease, written: Rental | None = None) -> None:
         """See the port."""
         slot = _slot(lease.rental_id)
-        times = due_times(written) if written is not None else {}
+        times = due_times(written, self._retention_ms) if written is not None else {}
         await self._scripts.run(
             "drop",
             [keys.rental(slot, lease.rental_id), *[keys.due(slot, job) for job in _JOBS]],
@@ -193,15 +216,48 @@ class RedisRentals:
                 keys.payer(slot, payment.authorization.payer),
                 keys.events(slot),
                 keys.ledger(slot),
+                keys.blocks(slot),
                 *[keys.due(slot, job) for job in _JOBS],
                 keys.caller(slot, after.caller),
                 *_named(slot, payment),
             ],
-            [_commit_args(lease, before, after, change, gives_back=gives_back)],
+            [_json(self._commit_args(lease, before, after, change) | {"gives_back": gives_back})],
         )
         if not done:
             raise LeaseLost(after.id)
         return after
+
+    def _commit_args(self, lease: Lease, before: Rental, after: Rental, change: Change) -> dict[str, object]:
+        written, gone = codec.difference(before, after)
+        times = due_times(after, self._retention_ms)
+        hold_ended = before.is_open and not after.is_open
+        number = (before.order and before.order.number) or (after.order and after.order.number)
+        hashed = self._hash(number) if change.ledger and number else ""
+        return {
+            "id": after.id,
+            "fence": str(lease.fence),
+            "rev": str(before.rev),
+            "set": written,
+            "del": gone,
+            "due": [times.get(job, -1) for job in _JOBS],
+            "abandon_index": _ABANDON_INDEX,
+            "abandon_ms": ABANDON_AFTER_MS if wants_abandon(after) else 0,
+            "amount": after.price_atomic,
+            "hold_ended": hold_ended,
+            "block": (after.hold and after.hold.block) or 0,
+            "blocked_for": codec.storable(change.blocked_for or ""),
+            "block_ms": BLOCK_MS,
+            "payer": after.payment.authorization.payer,
+            "free_claim": after.claim_is_free,
+            "expire_ms": keys.RETIRED_LIFETIME_MS if after.is_retired else 0,
+            "events": [codec.event_text(event, after) for event in change.events],
+            "ledger": [codec.ledger_text(entry, after, hashed) for entry in change.ledger],
+            "jobs": _TOPICS,
+            "has_caller": before.caller is not None,
+            "outcome": (outcome(after) or "") if hold_ended else "",
+            "most_outcomes": MOST_OUTCOMES,
+            "caller_ms": keys.IDLE_CALLER_LIFETIME_MS,
+        }
 
     async def lease_due(self, job: Job, most: int) -> Due:
         """See the port."""
@@ -296,35 +352,9 @@ def _cap_args(caps: Caps) -> dict[str, int]:
     }
 
 
-def _commit_args(lease: Lease, before: Rental, after: Rental, change: Change, *, gives_back: bool) -> str:
-    written, gone = codec.difference(before, after)
-    times = due_times(after)
-    hold_ended = before.is_open and not after.is_open
-    return json.dumps(
-        {
-            "id": after.id,
-            "fence": str(lease.fence),
-            "rev": str(before.rev),
-            "set": written,
-            "del": gone,
-            "due": [times.get(job, -1) for job in _JOBS],
-            "abandon_index": _ABANDON_INDEX,
-            "abandon_ms": ABANDON_AFTER_MS if wants_abandon(after) else 0,
-            "amount": after.price_atomic,
-            "hold_ended": hold_ended,
-            "block": (after.hold and after.hold.block) or 0,
-            "blocked_for": codec.storable(change.blocked_for or ""),
-            "block_ms": BLOCK_MS,
-            "free_claim": after.claim_is_free,
-            "expire_ms": keys.RETIRED_LIFETIME_MS if after.is_retired else 0,
-            "events": [codec.event_text(event, after) for event in change.events],
-            "ledger": [codec.ledger_text(entry, after) for entry in change.ledger],
-            "jobs": _TOPICS,
-            "gives_back": gives_back,
-            "has_caller": before.caller is not None,
-            "outcome": (outcome(after) or "") if hold_ended else "",
-            "most_outcomes": MOST_OUTCOMES,
-            "caller_ms": keys.IDLE_CALLER_LIFETIME_MS,
-        },
-        separators=(",", ":"),
-    )
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _no_hash(_number: str) -> str:
+    return ""

@@ -37,6 +37,9 @@ _NAMES = (
     "release",
     "outbox",
     "publish_catalogue",
+    "switch",
+    "note_trail",
+    "forget_number",
     "now",
     "unblock",
 )

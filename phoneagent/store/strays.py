@@ -6,8 +6,10 @@ Whether one is given back is decided in services; it must never be forgotten her
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from phoneagent.core.events import LedgerEntry
+from phoneagent.core.numbers import NumberHasher
 from phoneagent.core.stray import STRAY_MARK, Stray, StrayEnd
 from phoneagent.core.transitions import Activation
 from phoneagent.store import codec, keys
@@ -20,9 +22,10 @@ TAKEN_FOR_MS = 60_000
 class RedisStrays:
     """The `Strays` port on Redis or Valkey."""
 
-    def __init__(self, scripts: Scripts) -> None:
-        """Use the shared scripts."""
+    def __init__(self, scripts: Scripts, hasher: NumberHasher | None = None) -> None:
+        """Use the shared scripts. Without a ``hasher`` the books say nothing of numbers."""
         self._scripts = scripts
+        self._hasher = hasher
 
     async def may_sweep(self, provider: str, pause_ms: int) -> bool:
         """See the port."""
@@ -78,7 +81,8 @@ class RedisStrays:
         self, provider: str, stray: Stray, end: StrayEnd, evidence: str, books: Sequence[LedgerEntry]
     ) -> bool:
         """See the port."""
-        name = stray.activation.activation_id
+        name, number = stray.activation.activation_id, stray.activation.number
+        hashed = self._hasher.hash(number) if self._hasher is not None and number else ""
         ended = await self._scripts.run(
             "end_stray",
             [keys.stray(provider, name), keys.strays(provider), keys.provider_ledger(provider)],
@@ -87,7 +91,8 @@ class RedisStrays:
                 end.value,
                 codec.storable(evidence),
                 keys.ACTIVATION_LIFETIME_MS,
-                *[codec.stray_ledger_text(entry, stray.was or stray.owner) for entry in books],
+                codec.activation_text(replace(stray.activation, number="")),
+                *[codec.stray_ledger_text(entry, stray.was or stray.owner, hashed) for entry in books],
             ],
         )
         return bool(ended)

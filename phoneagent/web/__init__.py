@@ -6,7 +6,7 @@ A door translates; it must never decide what a payment may do.
 from phoneagent.web.admission import Admission
 from phoneagent.web.app import Doors, create_app
 from phoneagent.web.callers import Callers
-from phoneagent.web.discovery import Discovery
+from phoneagent.web.discovery import Discovery, House
 from phoneagent.web.gate import USUAL_LIMITS, GateLimits, gate
 from phoneagent.web.openapi import openapi_document
 
@@ -17,6 +17,7 @@ __all__ = [
     "Discovery",
     "Doors",
     "GateLimits",
+    "House",
     "create_app",
     "gate",
     "openapi_document",

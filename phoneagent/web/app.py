@@ -52,7 +52,7 @@ def create_app(doors: Doors, lifespan: Lifespan | None = None) -> Starlette:
         routes=[
             *doors.storefront.routes(),
             *doors.health.routes(),
-            showcase_route(),
+            showcase_route(doors.discovery.house.permits),
             *doors.discovery.routes(),
             *doors.extra_routes,
         ],

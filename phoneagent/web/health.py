@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from phoneagent.core.errors import Unavailable
 from phoneagent.services.limit import CallerLimits
+from phoneagent.services.permits import Permits
 from phoneagent.web.admission import caller_of
 
 HEADERS = {"cache-control": "no-store"}
@@ -24,6 +25,7 @@ class Health:
 
     ready: Callable[[], Awaitable[Mapping[str, bool]]]
     limits: CallerLimits
+    permits: Permits = field(default_factory=Permits)
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -40,4 +42,5 @@ class Health:
         for name, answers in parts.items():
             if not answers:
                 raise Unavailable(_CODE_OF_PART.get(name, "internal_error"), f"not ready: {name}", parts=parts)
-        return JSONResponse({"status": "ready", "parts": parts}, headers=HEADERS)
+        body = {"status": "ready", "parts": parts, "switched_off": self.permits.switched_off()}
+        return JSONResponse(body, headers=HEADERS)

@@ -1,11 +1,12 @@
 """GET /services: everything that can be sold and its price, free, for an agent to look before it pays.
 
-It must never tell what is in stock: that is what GET /countries sells. Written once, at start.
+It must never tell what is in stock: that is what GET /countries sells. Written anew when the rules change.
 """
 
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request
@@ -22,7 +23,9 @@ from phoneagent.core.catalog import (
     SERVICES,
     TYPICAL_SMS_S,
 )
+from phoneagent.core.policy import Rules
 from phoneagent.core.spellings import ALPHA3
+from phoneagent.services.permits import Permits
 
 SERVICES_PATH = "/services"
 
@@ -37,11 +40,15 @@ STOCK = (
 )
 
 
-def showcase() -> dict[str, Any]:
-    """Return everything that can be sold; prices in USDC."""
+def showcase(rules: Rules) -> dict[str, Any]:
+    """Return everything that can be sold under these rules; prices in USDC."""
     return {
-        "services": [_service(code) for code in SERVICES],
-        "countries": [{"code": code, "alpha3": ALPHA3[code], "name": name} for code, name in COUNTRIES.items()],
+        "services": [_service(code) for code in SERVICES if rules.about_service(code) is None],
+        "countries": [
+            {"code": code, "alpha3": ALPHA3[code], "name": name}
+            for code, name in COUNTRIES.items()
+            if rules.about_country(code) is None
+        ],
         "skus": [{"mode": mode.value, "price_usdc": money.json_number(price)} for mode, price in PRICES_ATOMIC.items()],
         "duration_minutes": {"min": MIN_DURATION_MINUTES, "max": MAX_DURATION_MINUTES},
         "charged": CHARGED,
@@ -50,14 +57,18 @@ def showcase() -> dict[str, Any]:
     }
 
 
-def showcase_route() -> Route:
-    """Return the route; its answer is written here and now."""
-    body = json.dumps(showcase(), ensure_ascii=False, separators=(",", ":")).encode()
+def showcase_route(permits: Permits) -> Route:
+    """Return the route; its answer is kept for as long as the rules are the same."""
+    written = lru_cache(maxsize=2)(_written)
 
     async def get_services(_request: Request) -> Response:
-        return Response(body, headers=KEPT, media_type="application/json")
+        return Response(written(permits.rules), headers=KEPT, media_type="application/json")
 
     return Route(SERVICES_PATH, get_services, methods=["GET"])
+
+
+def _written(rules: Rules) -> bytes:
+    return json.dumps(showcase(rules), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _service(code: str) -> dict[str, Any]:

@@ -37,6 +37,7 @@ ADDED_MEMBERS = {
         "client_settings",
         "docs",
         "look_first",
+        "terms",
         "request",
         "services",
     },
@@ -45,8 +46,10 @@ PAGES = {
     (path, "GET")
     for path in (
         "/",
+        "/.well-known/security.txt",
         "/.well-known/x402",
         "/.well-known/x402.json",
+        "/acceptable-use",
         "/favicon.ico",
         "/icon.png",
         "/llms-full.txt",

@@ -3,12 +3,17 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
 from phoneagent.bootstrap import StartRefused, open_engine
 from phoneagent.bootstrap.engine import RECURSION_LIMIT, RandomIds
+from phoneagent.bootstrap.operator import open_desk
+from phoneagent.bootstrap.rules import hasher_of
+from phoneagent.core.errors import PayerBlocked
+from phoneagent.core.policy import Reason, Switch, SwitchKind
 from phoneagent.dev.valkey import EmbeddedValkey
 from phoneagent.facilitators import HttpFacilitator, LocalFacilitator
 from phoneagent.settings import Settings
@@ -140,3 +145,51 @@ async def test_an_engine_whose_subscription_was_cut_closes_all_the_same(settings
         await within(engine.wakeups.listening())
         await engine.redis.client_kill_filter(_type="pubsub")
     assert asyncio.all_tasks() == before
+
+
+async def test_a_screening_list_that_cannot_be_read_stops_the_start(settings: MakeSettings, tmp_path: Path) -> None:
+    (refusal,) = await _refusal(settings(screening_file=str(tmp_path / "denied.txt")))
+    assert refusal.startswith("PHONEAGENT_SCREENING_FILE: ")
+    assert "denied.txt" in refusal
+
+
+async def test_an_engine_begins_with_its_policy_and_with_the_switches_that_are_off(settings: MakeSettings) -> None:
+    chosen = settings(denied_countries="GB")
+    async with open_desk(chosen) as desk:
+        await desk.switches.switch_off(Switch(SwitchKind.SERVICE, "tg", "a test", "me"))
+    async with open_engine(chosen) as engine:
+        rules = engine.permits.rules
+        assert rules.about_service("tg") is Reason.SERVICE_SWITCHED_OFF
+        assert rules.about_service("pm") is Reason.SERVICE_REGULATED
+        assert rules.about_country("GB") is Reason.COUNTRY_DENIED
+        assert rules.about_country("US") is None
+
+
+async def test_a_switch_reaches_a_running_engine(settings: MakeSettings) -> None:
+    chosen = settings()
+    async with open_engine(chosen) as engine, open_desk(chosen) as desk, engine.wakeups.watch("switches") as watch:
+        await engine.wakeups.listening()
+        await desk.switches.switch_off(Switch(SwitchKind.COUNTRY, "US", "a test", "me"))
+        async with asyncio.timeout(BOUND_S):
+            while engine.permits.rules.about_country("US") is None:
+                await watch.wait(0.01)
+
+
+async def test_payers_on_the_operators_list_are_screened_by_an_engine(settings: MakeSettings, tmp_path: Path) -> None:
+    path = tmp_path / "denied.txt"
+    path.write_text("0x" + "ba" * 20)
+    async with open_engine(settings(screening_file=str(path))) as engine:
+        assert engine.screen is not None
+        await engine.screen("0x" + "90" * 20)
+        with pytest.raises(PayerBlocked):
+            await engine.screen("0x" + "ba" * 20)
+
+
+def test_numbers_are_found_again_after_the_token_secret_was_rotated(settings: MakeSettings) -> None:
+    before = hasher_of(settings(token_secret="a" * 32))
+    rotated = hasher_of(settings(token_secret="b" * 32, previous_token_secret="a" * 32))
+    own = hasher_of(settings(token_secret="b" * 32, previous_token_secret="a" * 32, ledger_secret="c" * 32))
+    assert before.hash("14155550100") in rotated.all("14155550100") & own.all("14155550100")
+    assert own.hash("14155550100") == hasher_of(settings(token_secret="z" * 32, ledger_secret="c" * 32)).hash(
+        "14155550100"
+    )

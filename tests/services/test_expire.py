@@ -1,17 +1,25 @@
 """What ends by itself: rentals past the last moment to settle, requests nobody carries on, and memory of the old."""
 
+from typing import Any
+
 import pytest
 
+from phoneagent.bootstrap.rules import hasher_of
 from phoneagent.core import transitions
 from phoneagent.core.hold import HoldState
 from phoneagent.core.order import OrderState
 from phoneagent.core.ports import OutOfStock
 from phoneagent.core.rental import Job, MessageState, RentalState
+from phoneagent.core.transitions import Activation
 from phoneagent.services.expire import Abandon, Expire, Retain
+from phoneagent.services.give_back import GiveBack
 from phoneagent.services.work import working
-from tests.services.driver import Host, events, leased, ledger, rental_ids
+from phoneagent.store.ledger import RedisLedger
+from phoneagent.store.rentals import RedisRentals
+from phoneagent.store.scripts import Scripts
+from tests.services.driver import Host, events, joined, leased, ledger, rental_ids
 from tests.web.fakes import Fault
-from tests.web.harness import BODY, World
+from tests.web.harness import BODY, PAYER_KEY, World, address
 
 HARD_END_S = 1800 - 20
 """20 s before validBefore (ARCHITECTURE §2 "Window")."""
@@ -123,8 +131,62 @@ async def test_a_rental_is_forgotten_after_seventy_two_hours_but_its_books_are_k
     assert (gone.status_code, gone.json()["code"]) == (410, "sms_expired")
     assert [kind for kind, _, _ in await ledger(world, rented.id)] == ["number_cost", "sale"]
     before = record
-    await Retain(world.engine.rentals)(await leased(world, rented.id))
+    await Retain(world.engine.rentals, world.engine.activations)(await leased(world, rented.id))
     assert await world.record(rented.id) == before
+
+
+async def _everything(world: World) -> str:
+    """Every key and value of the store, as one text."""
+    redis: Any = world.engine.redis  # its replies are typed for every protocol at once
+    read = {
+        "hash": redis.hgetall,
+        "string": redis.get,
+        "stream": redis.xrange,
+        "zset": lambda key: redis.zrange(key, 0, -1),
+        "list": lambda key: redis.lrange(key, 0, -1),
+    }
+    return str([(key, await read[await redis.type(key)](key)) async for key in redis.scan_iter()])
+
+
+async def test_after_retention_no_number_and_no_text_is_left_anywhere_in_the_store(world: World, host: Host) -> None:
+    rented = await world.rent()
+    await world.sms_arrives(rented, "Your code is 478392", "Gooogle")
+    await world.work()
+    silent = await world.rent()
+    await world.cancel(silent)
+    world.clock.pass_by(300)
+    await world.work()
+    stray = Activation("stray1", "14155559999", 250_000)
+    host.bought.append(stray)
+    await world.engine.strays.note("smsfast", stray, 0)
+    await GiveBack(world.engine.strays, world.engine.rentals, world.engine.providers, world.engine.clock)()
+    secrets = (rented.number, silent.number, "478392", "Gooogle", stray.number)
+    before = await _everything(world)
+    assert all(secret in before for secret in secrets[:4])
+
+    world.clock.pass_by(72 * 3600)
+    assert await world.work(Job.RETAIN) == 2
+
+    after = await _everything(world)
+    assert [secret for secret in secrets if secret in after] == []
+    books = RedisLedger(world.engine.redis, 1)
+    hasher = hasher_of(world.engine.settings)
+    for one in (rented, silent):
+        (found,), _ = await books.tenancies(hasher.all(one.number), hasher.knows)
+        assert (found.rental_id, found.payer) == (one.id, address(PAYER_KEY))
+
+
+async def test_the_operator_decides_how_long_numbers_are_kept(world: World) -> None:
+    rentals = RedisRentals(
+        world.engine.redis, Scripts(world.engine.redis, lambda: str(world.clock.now_ms())), 1, retention_ms=3_600_000
+    )
+    brief = joined(world, rentals=rentals)
+    rented = await brief.rent()
+    await brief.cancel(rented)
+    world.clock.pass_by(300)
+    await brief.work()
+    world.clock.pass_by(3_600)
+    assert await brief.work(Job.RETAIN) == 1
 
 
 async def test_a_rental_that_bought_nothing_is_forgotten_too(world: World, host: Host) -> None:

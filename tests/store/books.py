@@ -125,6 +125,11 @@ def _event(event: Event) -> dict[str, Any]:
 
 
 def _entry(rental: Rental, entry: LedgerEntry) -> dict[str, Any]:
+    rented = {
+        "country": rental.request and rental.request.country,
+        "service": rental.request and rental.request.service,
+        "expires_at_ms": rental.expires_at_ms,
+    }
     return {
         "kind": entry.kind.value,
         "rental_id": rental.id,
@@ -132,4 +137,5 @@ def _entry(rental: Rental, entry: LedgerEntry) -> dict[str, Any]:
         "amount_atomic": str(entry.amount_atomic),
         "at_ms": entry.at_ms,
         "reference": entry.reference,
+        **{name: value for name, value in rented.items() if value is not None},
     }

@@ -15,6 +15,7 @@ from phoneagent.store.keys import KEY_TABLE, KeyKind
 ALWAYS_ENDING = {
     "{p-NAME}:activation:ID",
     "{p-NAME}:bought:RENTAL",
+    "{p-all}:told:HASH",
     "{sNN}:settler:CHAIN:TOKEN:PAYER:NONCE",
     "{relayer}:turn:ADDRESS",
 }

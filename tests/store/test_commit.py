@@ -121,6 +121,9 @@ async def test_events_and_ledger_entries_are_appended_in_order(store: StoreUnder
         "amount_atomic": str(PRICE),
         "at_ms": NOW,
         "reference": TX,
+        "country": "US",
+        "service": "go",
+        "expires_at_ms": rental.expires_at_ms,
     }
 
 

@@ -18,15 +18,20 @@ from eth_account import Account
 from starlette.applications import Starlette
 
 from phoneagent.bootstrap import Engine, web_app
+from phoneagent.bootstrap.rules import hasher_of, policy_of
 from phoneagent.core.payment import Payment
+from phoneagent.core.ports import Screening
 from phoneagent.core.rental import Job, Rental
 from phoneagent.core.tokens import TokenSigner
 from phoneagent.facilitators import RpcChain
+from phoneagent.screening import Everybody
 from phoneagent.services.close import Close
 from phoneagent.services.deliver import Deliver
 from phoneagent.services.expire import Abandon, Expire, Retain
+from phoneagent.services.permits import Permits, Switchboard
 from phoneagent.services.receive import PollPace, Receive
 from phoneagent.services.refresh import Refresh
+from phoneagent.services.screen import Screen
 from phoneagent.services.settle import Settle
 from phoneagent.services.shelf import Shelf
 from phoneagent.settings import Settings
@@ -38,6 +43,7 @@ from phoneagent.store.connect import open_client
 from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
 from phoneagent.store.strays import RedisStrays
+from phoneagent.store.switches import RedisSwitches, RedisTrail
 from phoneagent.workers import Handler
 from tests.waiting import BOUND_S, within
 from tests.web.contract import Contract
@@ -255,7 +261,7 @@ class World:
             Job.SETTLE: Settle(engine.rentals, engine.chain, engine.facilitator, engine.clock),
             Job.EXPIRE: Expire(engine.rentals, engine.providers, engine.clock),
             Job.CLOSE: Close(engine.rentals, engine.activations, engine.providers, engine.clock),
-            Job.RETAIN: Retain(engine.rentals),
+            Job.RETAIN: Retain(engine.rentals, engine.activations),
         }
 
 
@@ -263,6 +269,8 @@ class World:
 async def open_world(
     redis_url: str,
     stock: dict[tuple[str, str], int] = STOCK,
+    *,
+    screening: Screening | None = None,
     **settings: Any,  # noqa: ANN401  any setting
 ) -> AsyncIterator[World]:
     """Build a service on an empty store; settings override the harness's own."""
@@ -270,8 +278,10 @@ async def open_world(
     chain = FakeChain(clock, PAY_TO)
     facilitator, provider, wakeups = FakeFacilitator(chain), FakeProvider(clock), WatchedWakeups(redis)
     scripts = Scripts(redis, lambda: str(clock.now_ms()))
-    rentals, catalogues = RedisRentals(redis, scripts, 1), RedisCatalogues(redis, scripts)
     chosen = _settings(redis_url, settings)
+    permits, hasher, switches = Permits(policy_of(chosen)), hasher_of(chosen), RedisSwitches(redis, scripts)
+    trail, catalogues = RedisTrail(redis, scripts, 1), RedisCatalogues(redis, scripts)
+    rentals = RedisRentals(redis, scripts, 1, hasher=hasher)
     engine = Engine(
         settings=chosen,
         redis=redis,
@@ -279,12 +289,15 @@ async def open_world(
         wakeups=wakeups,
         rentals=rentals,
         activations=RedisActivations(redis, scripts),
-        strays=RedisStrays(scripts),
+        strays=RedisStrays(scripts, hasher),
         catalogues=catalogues,
         chain=cast("RpcChain", chain),
         facilitator=facilitator,
         providers={provider.traits.name: provider},
-        shelf=Shelf(catalogues, wakeups, clock),
+        shelf=Shelf(catalogues, wakeups, clock, permits),
+        permits=permits,
+        switchboard=Switchboard(permits, switches, wakeups),
+        screen=Screen(screening or Everybody(), trail),
         deliver=Deliver(rentals, wakeups, TokenSigner("k1", {"k1": b"a secret of tests" * 3}), clock),
     )
     chain.balances[address(PAYER_KEY)] = chain.balances[address(OTHER_KEY)] = 50_000_000
@@ -310,6 +323,8 @@ def _settings(redis_url: str, overrides: dict[str, Any]) -> Settings:
         "facilitator_url": "http://127.0.0.1:1",
         "smsfast_api_key": "unused",
         "token_secret": "x" * 32,
+        "regulated_services": "pm",  # the published catalogue, whole
+        "sanctioned_countries": "BY",
         "max_open_holds": 5,
         "max_open_atomic": _WIDE,
         "max_claims_per_hour": 60,

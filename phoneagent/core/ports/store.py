@@ -193,6 +193,9 @@ class Activations(Protocol):
     async def claimed_by(self, provider: str, rental_id: str) -> Activation | None:
         """Return the activation that this rental claimed, attached or not."""
 
+    async def forget_number(self, provider: str, rental_id: str) -> None:
+        """Forget the number of the activation that this rental claimed; whose it was is kept. Repeatable."""
+
 
 class Strays(Protocol):
     """Activations that may belong to no rental, each until it has an owner or an end. In the provider's slot."""

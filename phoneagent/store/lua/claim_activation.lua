@@ -10,7 +10,7 @@ if not owner and redis.call('EXISTS', KEYS[2]) == 0 then
   redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[5])
 end
 if not owner or (owner == ARGV[2] and now_ms >= tonumber(ARGV[6])) then
-  redis.call('HSETNX', KEYS[4], 'activation', ARGV[4])
+  redis.call('HSET', KEYS[4], 'activation', ARGV[4]) -- one that has ended forgot its number
   redis.call('HSETNX', KEYS[4], 'found_at_ms', string.format('%.0f', now_ms))
   redis.call('HSET', KEYS[4], 'is_ours', 1)
   redis.call('HDEL', KEYS[4], 'ended_as', 'evidence', 'ended_at_ms') -- it may have been reported as anybody's

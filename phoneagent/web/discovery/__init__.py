@@ -4,6 +4,7 @@ Everything is computed when the process starts; nothing in here may touch a stor
 """
 
 from phoneagent.web.discovery.errors import errors_document
+from phoneagent.web.discovery.house import House
 from phoneagent.web.discovery.pages import Discovery
 
-__all__ = ["Discovery", "errors_document"]
+__all__ = ["Discovery", "House", "errors_document"]

@@ -65,7 +65,8 @@ SECTIONS = (
         {
             "invalid_request": "A member, parameter or header is missing or wrong; `field` names it, `detail` says "
             "what it must be. Judged before the payment is looked at.",
-            "not_offered": "This pair of country and service is never sold here, whatever is in stock.",
+            "not_offered": "This pair of country and service is never sold here, whatever is in stock; where that "
+            "is the operator's policy, `reason` says which.",
             "invalid_payment": "The payment header is not base64 of JSON that can be read in exactly one way.",
             "conflicting_payments": "Two payment headers carry two different payments.",
             "body_too_large": "The body is larger than any request needs.",
@@ -117,6 +118,7 @@ SECTIONS = (
         {
             "payer_blocked": "Earlier payments of this payer could not be settled, by its own doing. Ends after 30 "
             "days, or when the operator lifts it.",
+            "payer_screened": "The operator's screening of payers says that this address may not be served.",
         },
     ),
     Section(
@@ -176,6 +178,7 @@ SECTIONS = (
             "facilitator_unavailable": "The facilitator gave no verdict.",
             "chain_unavailable": "The chain cannot be read, and no payment is accepted unread.",
             "provider_unavailable": "Where numbers come from does not answer.",
+            "screening_unavailable": "The operator's screening of payers gave no verdict.",
             "store_unavailable": "Our store does not answer.",
             "shutting_down": "This process stops; another one will answer.",
             "internal_error": "A fault of ours. Comes with status 500 too. What was paid is kept track of.",

@@ -56,6 +56,7 @@ and read the SMS with <code>GET /sms/{{rental_id}}</code>. No SMS, no charge.</p
 <li><a href="{url}/llms-full.txt">llms-full.txt</a>: the same with examples and errors</li>
 <li><a href="{url}/openapi.json">openapi.json</a>: the API</li>
 <li><a href="{url}/problems">Errors</a>: each code and what to do next</li>
+<li><a href="{url}/acceptable-use">Acceptable use</a>, and where to report abuse</li>
 </ul>
 </body>
 </html>

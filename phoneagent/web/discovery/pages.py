@@ -20,6 +20,13 @@ from phoneagent.paywall import ICON_PATH, Till
 from phoneagent.web.discovery import icon
 from phoneagent.web.discovery.errors import errors_document, problem_pages
 from phoneagent.web.discovery.front_page import POLICY, front_page
+from phoneagent.web.discovery.house import (
+    ACCEPTABLE_USE_PATH,
+    SECURITY_PATH,
+    House,
+    acceptable_use_page,
+    security_txt,
+)
 from phoneagent.web.discovery.texts import llms_full_txt, llms_txt
 from phoneagent.x402 import V2, Offer, accepts_v2
 
@@ -56,6 +63,7 @@ class Discovery:
     till: Till
     document: dict[str, Any]
     public_url: str
+    house: House = field(default_factory=House)
 
     def routes(self) -> list[Route]:
         """Return the routes. Here everything is computed."""
@@ -69,7 +77,17 @@ class Discovery:
                 raise HTTPException(_NOT_FOUND)
             return page.response()
 
-        return [*map(_route, self._pages()), Route("/problems/{code}", problem, methods=["GET"])]
+        async def security(_request: Request) -> Response:
+            text = security_txt(self.house, self.public_url.rstrip("/"))
+            if text is None:
+                raise HTTPException(_NOT_FOUND)
+            return _text(SECURITY_PATH, "text/plain", text).response()
+
+        return [
+            *map(_route, self._pages()),
+            Route("/problems/{code}", problem, methods=["GET"]),
+            Route(SECURITY_PATH, security, methods=["GET"]),
+        ]
 
     def _pages(self) -> Iterator[Page]:
         base_url, errors = self.public_url.rstrip("/"), errors_document(self.till)
@@ -78,10 +96,14 @@ class Discovery:
         yield _text("/.well-known/x402", "application/json", resources)
         yield _text("/.well-known/x402.json", "application/json", resources)
         yield _text("/llms.txt", "text/plain", llms_txt(self.document, base_url))
-        yield _text("/llms-full.txt", "text/plain", llms_full_txt(self.document, base_url, errors))
+        yield _text(
+            "/llms-full.txt", "text/plain", llms_full_txt(self.document, base_url, errors, self.house.permits.rules)
+        )
         yield _text("/problems", "text/markdown", errors)
         front = front_page(base_url, ICON_PATH).encode()
         yield Page("/", "text/html", front, headers={"content-security-policy": POLICY})
+        use = acceptable_use_page(self.house, base_url).encode()
+        yield Page(ACCEPTABLE_USE_PATH, "text/html", use, headers={"content-security-policy": POLICY})
         yield _text("/robots.txt", "text/plain", _ROBOTS)
         yield Page(ICON_PATH, "image/png", icon.png(), ICON_MAX_AGE_S)
         yield Page("/favicon.ico", "image/x-icon", icon.ico(), ICON_MAX_AGE_S)

@@ -11,6 +11,7 @@ from typing import Any
 
 from phoneagent.core import money
 from phoneagent.core.catalog import COUNTRIES, PREMIUM_SERVICES, PRICES_ATOMIC, SERVICES, Mode
+from phoneagent.core.policy import Rules
 from phoneagent.web.guidance import GUIDANCE, SUMMARY
 
 Json = Mapping[str, Any]
@@ -32,18 +33,20 @@ def llms_txt(document: Json, base_url: str) -> str:
 - [Everything in one text]({base_url}/llms-full.txt): the same with example requests, answers, services and errors
 - [OpenAPI]({base_url}/openapi.json): every field and every status
 - [Errors]({base_url}/problems): each code, what to do next, whether it charges
+- [Acceptable use]({base_url}/acceptable-use): what the numbers may and may not be used for, and where to report abuse
 - [Paid resources]({base_url}/.well-known/x402): for crawlers of x402 resources
 """
 
 
-def llms_full_txt(document: Json, base_url: str, errors: str) -> str:
-    """Return the long text: the short one, then examples, what is sold, and the errors."""
+def llms_full_txt(document: Json, base_url: str, errors: str, rules: Rules) -> str:
+    """Return the long text: the short one, then examples, what is sold under these rules, and the errors."""
+    countries = (f"{code} {name}" for code, name in COUNTRIES.items() if rules.about_country(code) is None)
     return f"""\
 {llms_txt(document, base_url)}
 ## What is sold
 
-{_services()}
-Countries, as far as there is stock: {", ".join(f"{code} {name}" for code, name in COUNTRIES.items())}.
+{_services(rules)}
+Countries, as far as there is stock: {", ".join(countries)}.
 
 ## Examples
 
@@ -72,10 +75,11 @@ def _price(operation: Json) -> str:
     return f"${price['amount']}" if price["mode"] == "fixed" else f"${price['min']} to ${price['max']}"
 
 
-def _services() -> str:
+def _services(rules: Rules) -> str:
     rows = (
         f"| `{code}` | {name} | {mode} | ${money.text(PRICES_ATOMIC[mode])} |\n"
         for code, name in SERVICES.items()
+        if rules.about_service(code) is None
         for mode in (Mode.ACTIVATE_PREMIUM if code in PREMIUM_SERVICES else Mode.ACTIVATE,)
     )
     return "| service | name | SKU | price |\n|---|---|---|---|\n" + "".join(rows)

@@ -49,6 +49,7 @@ def openapi_document(
             "version": __version__,
             "summary": _SUMMARY,
             "description": _DESCRIPTION,
+            "termsOfService": f"{base_url}/acceptable-use",
             "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
             "contact": {**contact, "email": contact_email} if contact_email else contact,
             "x-guidance": GUIDANCE,

@@ -33,7 +33,13 @@ _X402: list[Json] = [{"x402": {}}]
 _FREE: Json = {"security": []}
 _BY_TOKEN: Json = {"security": [{QUERY_SCHEME: []}, {BEARER_SCHEME: []}]}
 _READ_503 = ("store_unavailable", "internal_error", "shutting_down")
-_AWAY = ("facilitator_unavailable", "chain_unavailable", "retry_same_payment", *_READ_503)
+_AWAY = (
+    "facilitator_unavailable",
+    "chain_unavailable",
+    "screening_unavailable",
+    "retry_same_payment",
+    *_READ_503,
+)
 _CALLER_429 = ("rate_limited", "too_many_waiters")
 
 
@@ -270,7 +276,12 @@ def _paid_refusals() -> Json:
             "headers": refer_to(X_PAYMENT_REQUIRED, PAYMENT_REQUIRED),
             "content": {"application/json": {"schema": ref("PaymentRequired")}},
         },
-        "403": problem("The payer's earlier payments could not be settled, by its own doing.", "payer_blocked"),
+        "403": problem(
+            "The payer's earlier payments could not be settled, by its own doing, or the operator's screening says "
+            "that its address may not be served. Nothing is charged.",
+            "payer_blocked",
+            "payer_screened",
+        ),
         "409": problem(
             "The payment already belongs to another request, or its key to another payment.",
             "payment_bound_elsewhere",

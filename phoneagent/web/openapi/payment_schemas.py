@@ -76,6 +76,7 @@ def _added_members() -> Schema:
             "description": "By client: the setting that lets it pay this price, where its own cap is lower.",
         },
         "docs": {**_TEXT, "format": "uri", "description": "How to use the service, in words."},
+        "terms": {**_TEXT, "format": "uri", "description": "What numbers may and may not be used for."},
         "look_first": {**_TEXT, "format": "uri", "description": "Everything on sale and its prices, free."},
         "request": {
             "type": "object",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from phoneagent.core.errors import MEANINGS, PaymentState, RetryAction
+from phoneagent.core.policy import Reason
 from phoneagent.web.openapi.headers import RETRY_AFTER, refer_to
 
 _NEVER_SHOWN = frozenset({"illegal_transition", "lease_lost"})
@@ -63,6 +64,11 @@ def problem_schema() -> dict[str, Any]:
                 "items": {"type": "string"},
                 "description": "Codes whose names are most like a country or service that is not known, the most alike "
                 "first.",
+            },
+            "reason": {
+                "type": "string",
+                "enum": list(Reason),
+                "description": "Why the operator's policy denies what was asked for.",
             },
             "parts": {
                 "type": "object",

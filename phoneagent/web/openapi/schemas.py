@@ -236,6 +236,15 @@ def _health() -> Schema:
         "properties": {
             "status": {"type": "string", "enum": ["ok", "ready"]},
             "parts": {**parts, "description": "What the process needs, and whether it answers."},
+            "switched_off": {
+                "type": "object",
+                "description": "What the operator has switched off for now, by code; providers are only counted.",
+                "properties": {
+                    "services": {"type": "array", "items": {"type": "string"}},
+                    "countries": {"type": "array", "items": {"type": "string"}},
+                    "providers": {"type": "integer"},
+                },
+            },
         },
     }
 
