@@ -51,6 +51,14 @@ class RedisActivations:
         """See the port."""
         await self._scripts.run("forget_number", [keys.bought(provider, rental_id)], [])
 
+    async def owner(self, provider: str, activation_id: str) -> str | None:
+        """See the port."""
+        try:
+            owner = await self._redis.get(keys.activation(provider, codec.storable(activation_id)))
+        except (RedisError, OSError) as exc:
+            raise Unavailable("store_unavailable", "the store did not answer") from exc
+        return None if owner is None else text_of(owner)
+
     async def claimed_by(self, provider: str, rental_id: str) -> Activation | None:
         """See the port."""
         try:

@@ -60,6 +60,7 @@ KEY_TABLE = (
     KeyKind("{p-NAME}:strays", "zset", "entries leave with their end", "activation id by due time in unix ms"),
     KeyKind("{p-NAME}:stray:ID", "hash", "until its end, then 30 days", "an activation that no rental may own"),
     KeyKind("{p-NAME}:next_sweep", "string", "for good: one time", "when a host's list is asked for next, in unix ms"),
+    KeyKind("{p-NAME}:budget", "string", "a day after the last call", "when its budget of calls is full, in unix ms"),
     KeyKind("{p-NAME}:ledger", "stream", "for good: these are the books", "money that moved for strays"),
     KeyKind("{p-all}:catalogue", "list", "ten minutes past their successor", "published catalogues, newest first"),
     KeyKind("{p-all}:catalogue:version", "string", "for good: a counter", "last catalogue version"),
@@ -72,6 +73,7 @@ KEY_TABLE = (
 
 ACTIVATION_LIFETIME_MS = 30 * 86_400_000
 RELAYER_TURN_MS = 30_000
+BUDGET_LIFETIME_MS = 86_400_000
 ASSIGNMENT_MARGIN_MS = 600_000
 RETIRED_LIFETIME_MS = 30 * 86_400_000
 IDLE_CALLER_LIFETIME_MS = 86_400_000
@@ -164,6 +166,11 @@ def stray(provider: str, activation_id: str) -> str:
 def next_sweep(provider: str) -> str:
     """Return the key that says when a host's list is asked for next."""
     return f"{{p-{provider}}}:next_sweep"
+
+
+def budget(provider: str) -> str:
+    """Return the key of what may be asked of a provider."""
+    return f"{{p-{provider}}}:budget"
 
 
 def provider_ledger(provider: str) -> str:

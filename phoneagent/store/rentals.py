@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -27,11 +27,14 @@ from phoneagent.core.ports import (
     Claimed,
     ClaimRefused,
     Due,
+    DuePolls,
     KeyTaken,
     Lease,
     Leased,
     Sight,
     StaleBalance,
+    Wanted,
+    hint_topic,
 )
 from phoneagent.core.rental import (
     ABANDON_AFTER_MS,
@@ -60,6 +63,9 @@ SWEPT_AT_ONCE = 500
 
 MOST_OUTCOMES = 20
 """So many ends of rentals are remembered of a payer and of a caller."""
+
+POLLS_LOOKED_AT = 2_000
+"""So many due polls are put in order: a few milliseconds, and only in a backlog."""
 
 SORTED_AT_ONCE = 1_000
 """So many due settlements are put in the order of their deadlines: about a millisecond, and only in a backlog."""
@@ -278,6 +284,49 @@ class RedisRentals:
         )
         return wait_ms, list(_readable(now_ms, rows))
 
+    async def lease_polls(
+        self, wanted: Mapping[str, Wanted], others: Wanted, *, young_ms: int, picked: int
+    ) -> DuePolls:
+        """See the port."""
+        taken: list[Leased] = []
+        waits: list[int] = []
+        live = 0
+        left = {name: one.most for name, one in wanted.items()} | {"*": others.most}
+        ahead = {name: one.ahead_ms for name, one in wanted.items()} | {"*": others.ahead_ms}
+        for slot in self._slots:
+            now_ms, wait_ms, entries, *rows = await self._scripts.run(
+                "lease_polls",
+                [keys.due(slot, Job.POLL)],
+                [
+                    LEASE_MS,
+                    keys.rental_prefix(slot),
+                    young_ms,
+                    picked + len(taken),
+                    POLLS_LOOKED_AT,
+                    *[part for name, most in left.items() for part in (name, most, ahead[name])],
+                ],
+            )
+            live += entries
+            waits.append(wait_ms)
+            for one in _readable(now_ms, rows):
+                taken.append(one)
+                name = one.rental.order.provider if one.rental.order else "*"
+                left[name if name in left else "*"] -= 1
+        return DuePolls(taken, min((wait_ms for wait_ms in waits if wait_ms >= 0), default=None), live)
+
+    async def attend(self, rental_id: str, for_ms: int, within_ms: int) -> None:
+        """See the port."""
+        slot = _slot(rental_id)
+        await self._scripts.run(
+            "attend", [keys.rental(slot, rental_id), keys.due(slot, Job.POLL)], [rental_id, for_ms, within_ms]
+        )
+
+    async def ask_now(self, rental_id: str) -> bool:
+        """See the port."""
+        slot = _slot(rental_id)
+        answer = await self._scripts.run("ask_now", [keys.due(slot, Job.POLL)], [rental_id, hint_topic(rental_id)])
+        return bool(answer)
+
     async def revisions(self, rental_ids: Sequence[str]) -> Sequence[int | None]:
         """See the port."""
         by_slot: defaultdict[str, list[str]] = defaultdict(list)
@@ -309,7 +358,9 @@ def _clock_of(job: Job) -> str:
 
 
 def _leased(now_ms: int, rental_id: str, fence: int, flat: Sequence[str]) -> Leased:
-    return Leased(Lease(rental_id, fence), codec.decode(flat_fields(flat)), now_ms)
+    fields = flat_fields(flat)
+    is_attended = int(fields.get("attended_until_ms", 0)) > now_ms
+    return Leased(Lease(rental_id, fence), codec.decode(fields), now_ms, is_attended)
 
 
 def _readable(now_ms: int, rows: Iterable[tuple[str, int, Sequence[str]]]) -> Iterator[Leased]:

@@ -16,6 +16,7 @@ ALWAYS_ENDING = {
     "{p-NAME}:activation:ID",
     "{p-NAME}:bought:RENTAL",
     "{p-all}:told:HASH",
+    "{p-NAME}:budget",
     "{sNN}:settler:CHAIN:TOKEN:PAYER:NONCE",
     "{relayer}:turn:ADDRESS",
 }

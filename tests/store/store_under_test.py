@@ -16,6 +16,7 @@ from phoneagent.core.rental import Job, Rental
 from phoneagent.core.transitions import Change
 from phoneagent.store.activations import RedisActivations
 from phoneagent.store.assignments import RedisAssignments
+from phoneagent.store.budgets import RedisBudgets
 from phoneagent.store.catalogues import RedisCatalogues
 from phoneagent.store.outbox import RedisOutbox
 from phoneagent.store.rentals import RedisRentals
@@ -60,6 +61,7 @@ class StoreUnderTest:
     wakeups: RedisWakeups
     assignments: RedisAssignments
     outbox: RedisOutbox
+    budgets: RedisBudgets
 
     @classmethod
     def on(cls, redis: Redis, shards: int = 1) -> StoreUnderTest:
@@ -76,6 +78,7 @@ class StoreUnderTest:
             RedisWakeups(redis),
             RedisAssignments(scripts, shards),
             RedisOutbox(redis, scripts, RELAYER),
+            RedisBudgets(scripts),
         )
 
     async def claim(

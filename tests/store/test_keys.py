@@ -9,7 +9,7 @@ from redis.crc import key_slot
 from phoneagent.core import transitions as verb
 from phoneagent.core.order import OrderState
 from phoneagent.core.policy import Switch, SwitchKind
-from phoneagent.core.ports import TrailEntry, TrailKind
+from phoneagent.core.ports import CallRate, TrailEntry, TrailKind
 from phoneagent.core.rental import Job
 from phoneagent.core.stray import Stray, StrayEnd, books_of
 from phoneagent.core.transitions import Activation
@@ -32,6 +32,7 @@ async def do_one_of_everything(store: StoreUnderTest) -> None:
     await store.catalogues.publish({("US", "go"): 1})
     await store.activations.claim("smsfast", ACTIVATION, draft().id)
     await store.strays.may_sweep("smsfast", 1)
+    await store.budgets.take("smsfast", CallRate(1, 3), 0)
     stray = Stray(ACTIVATION, draft().id, "", is_ours=True)
     await store.strays.end("smsfast", stray, StrayEnd.LOST, "ok", books_of(stray, StrayEnd.LOST, NOW))
     await store.activations.claim("smsfast", OTHER, draft(2).id)
@@ -139,6 +140,7 @@ def test_a_providers_keys_lie_in_its_own_slot() -> None:
         keys.strays("hero"),
         keys.stray("hero", "7"),
         keys.provider_ledger("hero"),
+        keys.budget("hero"),
     ]
 
     assert len({key_slot(key.encode()) for key in own}) == 1

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from phoneagent.core import transitions as verb
 from phoneagent.core.errors import Unavailable
-from phoneagent.core.ports import Lease
+from phoneagent.core.ports import CallRate, Lease, Wanted
 from phoneagent.core.rental import Job
 from phoneagent.core.stray import Stray, StrayEnd
 from phoneagent.store import connect
@@ -31,6 +31,12 @@ METHODS: dict[str, Callable[[StoreUnderTest], Awaitable[object]]] = {
     "commit": lambda s: s.rentals.commit(LEASE, draft(), verb.verified(draft(), NOW)),
     "lease_due": lambda s: s.rentals.lease_due(Job.POLL, 1),
     "commit_last": lambda s: s.rentals.commit_last(LEASE, draft(), verb.verified(draft(), NOW)),
+    "lease_polls": lambda s: s.rentals.lease_polls({}, Wanted(1), young_ms=1, picked=0),
+    "attend": lambda s: s.rentals.attend(rental_id(), 1, 1),
+    "ask_now": lambda s: s.rentals.ask_now(rental_id()),
+    "activations.owner": lambda s: s.activations.owner("smsfast", "7"),
+    "budgets.room": lambda s: s.budgets.room("smsfast", CallRate(1, 3), 0),
+    "budgets.take": lambda s: s.budgets.take("smsfast", CallRate(1, 3), 0),
     "revisions": lambda s: s.rentals.revisions([rental_id()]),
     "activations.claim": lambda s: s.activations.claim("smsfast", ACTIVATION, rental_id()),
     "activations.claimed_by": lambda s: s.activations.claimed_by("smsfast", rental_id()),

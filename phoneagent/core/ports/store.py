@@ -49,6 +49,8 @@ class Leased:
     lease: Lease
     rental: Rental
     now_ms: int
+    is_attended: bool = False
+    """Somebody waits for its SMS: a long poll is open, or was just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,42 @@ class Due:
 
     leased: Sequence[Leased]
     next_in_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """So many polls of one provider. Those due within ``ahead_ms`` come along when one is due."""
+
+    most: int
+    ahead_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DuePolls(Due):
+    """``live`` is how many status questions the queue holds, due or not, whosever they are."""
+
+    live: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallRate:
+    """How often a host may be called: in the long run, and at once."""
+
+    per_s: float
+    burst: int
+
+    @property
+    def kept_for_orders(self) -> int:
+        """Return how many calls questions leave alone: a purchase must not wait behind them."""
+        return self.burst // 3
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many calls could be made now, and in how many ms the next one can (0: now)."""
+
+    calls: int
+    wait_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +210,22 @@ class Rentals(Protocol):
         A rental with an earlier kind of job overdue, or under somebody's lease, is passed over for now.
         """
 
+    async def lease_polls(
+        self, wanted: Mapping[str, Wanted], others: Wanted, *, young_ms: int, picked: int
+    ) -> DuePolls:
+        """Take rentals whose status question is due, of each provider as many as are wanted, under fresh leases.
+
+        First those whose window is over, then the young that somebody waits for, then the young or attended, then the
+        rest. Every fourth of all that are picked is the one that has been due longest; ``picked`` is how many the
+        caller has had before. ``others`` is wanted of providers that are not named.
+        """
+
+    async def attend(self, rental_id: str, for_ms: int, within_ms: int) -> None:
+        """Note that somebody waits for the SMS of a rental, and let it be asked for soon. Without effect otherwise."""
+
+    async def ask_now(self, rental_id: str) -> bool:
+        """Let a rental's status question be due at once, and ring `hint_topic`; False when none is due any more."""
+
     async def revisions(self, rental_ids: Sequence[str]) -> Sequence[int | None]:
         """Return how often each rental has been committed, None for one that is not there, in their order.
 
@@ -190,11 +244,24 @@ class Activations(Protocol):
         at or after ``in_time_before_ms``: the order may have been decided without it.
         """
 
+    async def owner(self, provider: str, activation_id: str) -> str | None:
+        """Return the rental that has claimed an activation. The id may be anybody's text."""
+
     async def claimed_by(self, provider: str, rental_id: str) -> Activation | None:
         """Return the activation that this rental claimed, attached or not."""
 
     async def forget_number(self, provider: str, rental_id: str) -> None:
         """Forget the number of the activation that this rental claimed; whose it was is kept. Repeatable."""
+
+
+class Budgets(Protocol):
+    """How many calls each provider may still get, for all processes together. Raises Unavailable."""
+
+    async def room(self, provider: str, rate: CallRate, keep: int) -> Room:
+        """Return what is left beyond ``keep`` calls, which are for others."""
+
+    async def take(self, provider: str, rate: CallRate, keep: int) -> Room:
+        """Take one call if more than ``keep`` are left; with a wait in the answer none was taken. Atomic."""
 
 
 class Strays(Protocol):
@@ -247,11 +314,16 @@ class Watch(Protocol):
         """Return True when something happened since the last wait, False after ``timeout_s``."""
 
 
+def hint_topic(rental_id: str) -> str:
+    """Return the topic that rings when a provider has hinted at an SMS of this rental."""
+    return f"hint:{rental_id}"
+
+
 class Wakeups(Protocol):
     """Wake-ups are hints: they may be lost or come twice. Watch first, then read, then wait (ARCHITECTURE §4.10)."""
 
     def watch(self, topic: str) -> AbstractAsyncContextManager[Watch]:
-        """Listen to a topic: a rental id, ``jobs:<kind>`` or ``catalogue``."""
+        """Listen to a topic: a rental id, its `hint_topic`, ``jobs:<kind>`` or ``catalogue``."""
 
     def ring(self, topic: str) -> None:
         """Wake the watchers of a topic in this process."""
