@@ -106,8 +106,9 @@ def _env(valkey: EmbeddedValkey, outside: Program, keys: DevKeys) -> dict[str, s
         | {
             "PHONEAGENT_LOG_LEVEL": "WARNING",
             "PHONEAGENT_SMSFAST_URL": outside.url + stubs.HANDLER_PATH,
-            "PHONEAGENT_POLL_YOUNG_MS": "2000",
-            "PHONEAGENT_POLL_OLD_MS": "5000",
+            "PHONEAGENT_POLL_ATTENDED_MS": "2000",
+            "PHONEAGENT_POLL_YOUNG_MS": "4000",
+            "PHONEAGENT_POLL_OLD_MS": "8000",
         }
         | dict.fromkeys(_LIMITS, NO_LIMIT)
     )

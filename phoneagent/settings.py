@@ -183,6 +183,7 @@ def _accounts(value: str) -> str:
 
 
 HandlerActions = Annotated[str, AfterValidator(_actions)]
+CallsPerS = Annotated[float, Field(ge=0.1, le=1_000_000)]
 Accounts = Annotated[str, AfterValidator(_accounts)]
 
 
@@ -342,6 +343,19 @@ class Settings(UpstreamSettings):
     screening_fails: Literal["closed", "open"] = Field(
         "closed", description="What a hook without a verdict means: `closed` refuses with 503, `open` serves the payer."
     )
+    smsfast_hook_secret: LongSecret | None = Field(
+        None, description="Secret part of the address for smsfast's hints, /hooks/smsfast/SECRET; none: closed."
+    )
+    hero_hook_secret: LongSecret | None = Field(None, description="The same for hero-sms, /hooks/hero-sms/SECRET.")
+    generic_hook_secret: LongSecret | None = Field(
+        None, description="The same for the third host, /hooks/generic/SECRET."
+    )
+    textverified_hook_secret: LongSecret | None = Field(
+        None, description="The same for TextVerified, /hooks/textverified/SECRET."
+    )
+    textverified_signing_secret: SecretStr | None = Field(
+        None, min_length=16, description="Secret under which TextVerified signs its hints, whsec_…; needed for them."
+    )
 
     max_cost_activate_atomic: int = Field(600_000, ge=1, description="Most an `activate` number may cost upstream.")
     max_cost_premium_atomic: int = Field(1_200_000, ge=1, description="Most an `activate_premium` number may cost.")
@@ -385,8 +399,19 @@ class Settings(UpstreamSettings):
         description="Proxies whose last X-Forwarded-For hop names the client: addresses or networks, by commas.",
     )
 
-    poll_young_ms: int = Field(2_000, ge=100, description="Between status questions in a rental's first 90 s.")
-    poll_old_ms: int = Field(5_000, ge=100, description="Between status questions later on.")
+    poll_attended_ms: int = Field(
+        2_000,
+        ge=100,
+        description="Between status questions in a rental's first 90 s, while somebody waits for its SMS.",
+    )
+    poll_young_ms: int = Field(
+        4_000, ge=100, description="Between them when nobody waits, and later on while somebody does."
+    )
+    poll_old_ms: int = Field(8_000, ge=100, description="Between them later on when nobody waits.")
+    smsfast_calls_per_s: CallsPerS = Field(1.0, description="Calls of all processes together to smsfast.")
+    hero_calls_per_s: CallsPerS = Field(5.0, description="Calls of all processes together to hero-sms.")
+    generic_calls_per_s: CallsPerS = Field(1.0, description="Calls of all processes together to the third host.")
+    textverified_calls_per_s: CallsPerS = Field(5.0, description="Calls of all processes together to TextVerified.")
     refresh_s: float = Field(60.0, gt=0, description="Between readings of the provider's stock.")
     grace_s: float = Field(5.0, gt=0, le=60, description="How long stopping may take.")
 
@@ -406,6 +431,8 @@ class Settings(UpstreamSettings):
         ]
         if "local" in self.facilitators and self.erc6492_factories:
             problems.append("erc6492_factories: must be empty when facilitator is local, which deploys no wallets")
+        if (self.textverified_hook_secret is None) is not (self.textverified_signing_secret is None):
+            problems.append("textverified_hook_secret, textverified_signing_secret: are needed both or not at all")
         if self.public_url is None and self.host not in LOOPBACK_HOSTS:
             problems.append("public_url: is needed when host is not loopback")
         problems += self._unsafe("facilitator_url", "cdp_url", "rpc_url")
@@ -415,6 +442,16 @@ class Settings(UpstreamSettings):
         if self.dev_clock and not self.is_all_loopback:
             problems.append("dev_clock: is refused unless chain, Redis and public URL are on loopback")
         return self._sound(problems)
+
+    @property
+    def calls_per_s(self) -> dict[str, float]:
+        """Return how often each provider may be called, by its name."""
+        return {
+            "smsfast": self.smsfast_calls_per_s,
+            "hero-sms": self.hero_calls_per_s,
+            "generic": self.generic_calls_per_s,
+            "textverified": self.textverified_calls_per_s,
+        }
 
     @property
     def public_address(self) -> str:

@@ -19,11 +19,12 @@ from redis.exceptions import RedisError
 
 from phoneagent.bootstrap.money import Ground, Money, MoneyRefused, open_money
 from phoneagent.bootstrap.rules import hasher_of, policy_of, screening_of, warn_of_gaps
-from phoneagent.bootstrap.upstreams import upstreams
+from phoneagent.bootstrap.upstreams import call_rate, upstreams
 from phoneagent.core.catalog import Mode
 from phoneagent.core.ports import Clock, Facilitator, Ids, Provider
 from phoneagent.core.tokens import TokenSigner
 from phoneagent.facilitators import LocalFacilitator, RpcChain
+from phoneagent.providers.budget import BudgetedTransport, Purse
 from phoneagent.providers.smsactivate import SmsActivateProvider
 from phoneagent.screening import ListUnreadable
 from phoneagent.services.deliver import Deliver
@@ -34,6 +35,7 @@ from phoneagent.services.shelf import Shelf
 from phoneagent.services.sweep import Sweep
 from phoneagent.settings import Settings
 from phoneagent.store.activations import RedisActivations
+from phoneagent.store.budgets import RedisBudgets
 from phoneagent.store.catalogues import RedisCatalogues
 from phoneagent.store.clock import StoreClock
 from phoneagent.store.connect import durability_faults, fix_shards, is_reachable, open_client
@@ -79,6 +81,7 @@ class Engine:
     activations: RedisActivations
     strays: RedisStrays
     catalogues: RedisCatalogues
+    budgets: RedisBudgets
     chain: RpcChain
     facilitator: Facilitator
     providers: Mapping[str, Provider]
@@ -162,7 +165,7 @@ async def _connect(settings: Settings, redis: Redis, shards: int, stack: context
     switchboard = Switchboard(permits, RedisSwitches(redis, scripts), wakeups)
     await switchboard.read()
     warn_of_gaps(settings)
-    catalogues = RedisCatalogues(redis, scripts)
+    catalogues, budgets = RedisCatalogues(redis, scripts), RedisBudgets(scripts)
     to_nodes, to_facilitators = await _client(stack), await _client(stack)
     money = await _money(Ground(settings, to_nodes, to_facilitators, clock, redis, scripts, shards))
     return Engine(
@@ -174,23 +177,37 @@ async def _connect(settings: Settings, redis: Redis, shards: int, stack: context
         activations=RedisActivations(redis, scripts),
         strays=RedisStrays(scripts, hasher),
         catalogues=catalogues,
+        budgets=budgets,
         chain=money.chain,
         facilitator=money.facilitator,
         relayer=money.relayer,
-        providers=await _providers(settings, clock, stack),
+        providers=await _providers(settings, clock, budgets, stack),
         shelf=Shelf(catalogues, wakeups, clock, permits),
         permits=permits,
         switchboard=switchboard,
         screen=await _screen(settings, RedisTrail(redis, scripts, shards), stack),
-        deliver=Deliver(rentals, wakeups, _signer(settings), clock, waiters=_waiters(settings)),
+        deliver=Deliver(
+            rentals,
+            wakeups,
+            _signer(settings),
+            clock,
+            asked_within_ms=settings.poll_attended_ms,
+            waiters=_waiters(settings),
+        ),
     )
 
 
-async def _client(stack: contextlib.AsyncExitStack) -> httpx.AsyncClient:
-    """Return one long-lived client: no redirects, no proxies from the environment."""
+async def _client(stack: contextlib.AsyncExitStack, purse: Purse | None = None) -> httpx.AsyncClient:
+    """Return one long-lived client: no redirects, no proxies from the environment; each call is paid from a purse."""
     timeout = httpx.Timeout(30.0, connect=_CONNECT_TIMEOUT_S)
     limits = httpx.Limits(max_connections=128, max_keepalive_connections=64)
-    client = httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False, follow_redirects=False)
+    transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+    client = httpx.AsyncClient(
+        transport=BudgetedTransport(transport, purse) if purse else transport,
+        timeout=timeout,
+        trust_env=False,
+        follow_redirects=False,
+    )
     return await stack.enter_async_context(client)
 
 
@@ -208,12 +225,14 @@ async def _money(ground: Ground) -> Money:
         raise StartRefused(str(exc)) from None
 
 
-async def _providers(settings: Settings, clock: Clock, stack: contextlib.AsyncExitStack) -> Mapping[str, Provider]:
+async def _providers(
+    settings: Settings, clock: Clock, budgets: RedisBudgets, stack: contextlib.AsyncExitStack
+) -> Mapping[str, Provider]:
     """Return every provider that the settings have a key for, smsfast first."""
     providers: dict[str, Provider] = {}
     for profile, api_key in upstreams(settings):
         providers[profile.name] = SmsActivateProvider(
-            await _client(stack),
+            await _client(stack, Purse(budgets, profile.name, call_rate(settings, profile.name))),
             profile=profile,
             api_key=api_key.get_secret_value(),
             clock=clock,

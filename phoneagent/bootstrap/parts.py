@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from phoneagent.bootstrap.engine import Engine, max_costs
+from phoneagent.bootstrap.upstreams import call_rate, mailboxes
 from phoneagent.core.ports import Caps, Silence
 from phoneagent.core.rental import Job
 from phoneagent.paywall import Till, TillTerms
@@ -19,6 +20,7 @@ from phoneagent.services.claim import Claims, ClaimTerms
 from phoneagent.services.close import Close
 from phoneagent.services.expire import Abandon, Expire, Retain
 from phoneagent.services.give_back import GiveBack
+from phoneagent.services.hint import Hint
 from phoneagent.services.limit import CallerLimits, Rate, Rates
 from phoneagent.services.list_countries import ListCountries
 from phoneagent.services.receive import PollPace, Receive
@@ -29,8 +31,9 @@ from phoneagent.services.settle import Settle
 from phoneagent.settings import Settings
 from phoneagent.web import Admission, Callers, Discovery, Doors, House, create_app, openapi_document
 from phoneagent.web.health import Health
+from phoneagent.web.hooks import Hooks
 from phoneagent.web.storefront import Storefront
-from phoneagent.workers import LONGEST_SLEEP_S, Chore, Crew, CrewPace, Handler
+from phoneagent.workers import LONGEST_SLEEP_S, Chore, Crew, CrewPace, Handler, Line, Poller
 from phoneagent.x402 import network_of
 
 STRAYS_EVERY_S = 3.0
@@ -74,8 +77,9 @@ def web_app(engine: Engine, extra_routes: Sequence[BaseRoute] = ()) -> Starlette
         chain_id=settings.chain_id,
         contact_email=settings.contact_email,
     )
+    hooks = Hooks(Hint(engine.rentals, engine.activations, mailboxes(settings)), admission.limits)
     discovery = Discovery(till, document, settings.public_address, _house(engine))
-    return create_app(Doors(storefront, health, admission, discovery, extra_routes))
+    return create_app(Doors(storefront, health, admission, discovery, hooks, extra_routes))
 
 
 def _house(engine: Engine) -> House:
@@ -87,9 +91,7 @@ def _house(engine: Engine) -> House:
 def crew(engine: Engine, longest_sleep_s: float = LONGEST_SLEEP_S) -> Crew:
     """Return the workers of a process; after a lost wake-up they sleep on for at most ``longest_sleep_s``."""
     rentals, providers, clock = engine.rentals, engine.providers, engine.clock
-    pace = PollPace(young_ms=engine.settings.poll_young_ms, old_ms=engine.settings.poll_old_ms)
     handlers: dict[Job, Handler] = {
-        Job.POLL: Receive(rentals, providers, clock, pace),
         Job.SETTLE: _settle(engine),
         Job.ABANDON: Abandon(rentals, clock),
         Job.EXPIRE: Expire(rentals, providers, clock),
@@ -103,7 +105,18 @@ def crew(engine: Engine, longest_sleep_s: float = LONGEST_SLEEP_S) -> Crew:
         Chore(give_back, max(STRAYS_EVERY_S, longest_sleep_s), "strays not given back"),
     )
     pace_of_crew = CrewPace(engine.settings.grace_s, longest_sleep_s)
-    return Crew(handlers, chores, rentals, engine.wakeups, pace_of_crew)
+    poller = _poller(engine, longest_sleep_s)
+    return Crew(handlers, chores, rentals, engine.wakeups, pace_of_crew, poller=poller)
+
+
+def _poller(engine: Engine, longest_sleep_s: float) -> Poller:
+    settings = engine.settings
+    pace = PollPace(settings.poll_attended_ms, settings.poll_young_ms, settings.poll_old_ms)
+    receive = Receive(engine.rentals, engine.providers, engine.clock, pace, engine.wakeups)
+    lines = {
+        name: Line(provider, call_rate(settings, name), pace.attended_ms) for name, provider in engine.providers.items()
+    }
+    return Poller(receive, lines, engine.rentals, engine.budgets, engine.wakeups, longest_sleep_s=longest_sleep_s)
 
 
 def _admission(engine: Engine) -> Admission:

@@ -5,15 +5,23 @@ It must never make up an account: a host without a key is not there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from pydantic import SecretStr
 
+from phoneagent.core.ports import CallRate
+from phoneagent.providers import textverified
 from phoneagent.providers.smsactivate import HERO, SMSFAST, Profile, generic
-from phoneagent.settings import UpstreamSettings
+from phoneagent.providers.smsactivate.webhooks import read_webhook
+from phoneagent.services.hint import Mailbox
+from phoneagent.settings import Settings, UpstreamSettings
 
-__all__ = ["upstreams"]
+__all__ = ["call_rate", "mailboxes", "upstreams"]
+
+LEAST_BURST = 3
+"""A purchase, its first status question and one for somebody else."""
 
 
 def upstreams(settings: UpstreamSettings) -> Iterator[tuple[Profile, SecretStr]]:
@@ -34,3 +42,32 @@ def upstreams(settings: UpstreamSettings) -> Iterator[tuple[Profile, SecretStr]]
             early_cancel_ms=settings.generic_early_cancel_s * 1000,
         )
         yield profile, settings.generic_api_key
+
+
+def call_rate(settings: Settings, provider: str) -> CallRate:
+    """Return how often a provider may be called by all processes together."""
+    per_s = settings.calls_per_s[provider]
+    return CallRate(per_s, max(LEAST_BURST, math.ceil(per_s)))
+
+
+def mailboxes(settings: Settings) -> Mapping[str, Mailbox]:
+    """Return where hints arrive, for each provider whose address has a secret."""
+    family = {
+        "smsfast": settings.smsfast_hook_secret,
+        "hero-sms": settings.hero_hook_secret,
+        "generic": settings.generic_hook_secret,
+    }
+    boxes = {
+        name: Mailbox(secret.get_secret_value(), lambda body, _headers: read_webhook(body))
+        for name, secret in family.items()
+        if secret is not None
+    }
+    if settings.textverified_hook_secret is not None and settings.textverified_signing_secret is not None:
+        signed_with = settings.textverified_signing_secret.get_secret_value()
+
+        def read(body: bytes, headers: Mapping[str, str]) -> str | None:
+            told = textverified.read_webhook(signed_with, body, headers.get(textverified.SIGNATURE_HEADER))
+            return told.hint.activation_id if isinstance(told, textverified.WebhookEvent) and told.hint else None
+
+        boxes["textverified"] = Mailbox(settings.textverified_hook_secret.get_secret_value(), read)
+    return boxes

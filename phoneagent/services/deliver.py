@@ -5,9 +5,10 @@ It must never show a sealed SMS, and never tell an unknown rental from a wrong t
 
 from __future__ import annotations
 
+import contextlib
 from enum import Enum
 
-from phoneagent.core.errors import Gone, NotFound
+from phoneagent.core.errors import Gone, NotFound, Unavailable
 from phoneagent.core.ports import Clock, Rentals, Wakeups, Watch
 from phoneagent.core.rental import Product, Rental
 from phoneagent.core.tokens import TokenSigner
@@ -33,10 +34,15 @@ class Deliver:
         signer: TokenSigner,
         clock: Clock,
         *,
+        asked_within_ms: int = 2_000,
         waiters: Waiters | None = None,
         draining: Draining | None = None,
     ) -> None:
-        """Work through the given ports. Nobody waits beyond the caps of ``waiters``, or once ``draining`` has begun."""
+        """Work through the given ports. Nobody waits beyond the caps of ``waiters``, or once ``draining`` has begun.
+
+        The provider is asked ``asked_within_ms`` after somebody has begun to wait, if not sooner.
+        """
+        self._asked_within_ms = asked_within_ms
         self._rentals = rentals
         self._wakeups = wakeups
         self._signer = signer
@@ -79,9 +85,16 @@ class Deliver:
             del rental  # whoever waits keeps nothing but its place
             self.waiters.sit(caller, rental_id)
             try:
+                await self._tell_workers(rental_id, deadline_s)
                 return await self._waited(watch, rental_id, deadline_s)
             finally:
                 self.waiters.rise(caller, rental_id)
+
+    async def _tell_workers(self, rental_id: str, deadline_s: float) -> None:
+        """Say once that somebody waits. It is a hint: the wait goes on without it."""
+        for_ms = round((deadline_s - self._clock.monotonic_s()) * 1000)
+        with contextlib.suppress(Unavailable):
+            await self._rentals.attend(rental_id, for_ms, self._asked_within_ms)
 
     async def _waited(self, watch: Watch, rental_id: str, deadline_s: float) -> Rental | Silence:
         while await watch.wait(max(0.0, deadline_s - self._clock.monotonic_s())):

@@ -45,6 +45,11 @@ class Work:
         self.is_given_back = True
         return self.rental
 
+    async def give_back(self) -> None:
+        """Give the lease back with nothing done: what was due stays due. Raises Unavailable."""
+        await self._rentals.drop(self.lease, self.rental)
+        self.is_given_back = True
+
 
 async def _to_its_end(write: Coroutine[Any, Any, Rental]) -> Rental:
     """Return what a write returns; when we are cancelled it is waited for all the same."""

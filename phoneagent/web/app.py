@@ -21,6 +21,7 @@ from phoneagent.web.admission import Admission, AdmissionMiddleware
 from phoneagent.web.cors import CorsMiddleware
 from phoneagent.web.discovery import Discovery
 from phoneagent.web.health import Health
+from phoneagent.web.hooks import Hooks
 from phoneagent.web.showcase import showcase_route
 from phoneagent.web.storefront import Storefront
 
@@ -43,6 +44,7 @@ class Doors:
     health: Health
     admission: Admission
     discovery: Discovery
+    hooks: Hooks
     extra_routes: Sequence[BaseRoute] = field(default_factory=tuple)
 
 
@@ -52,6 +54,7 @@ def create_app(doors: Doors, lifespan: Lifespan | None = None) -> Starlette:
         routes=[
             *doors.storefront.routes(),
             *doors.health.routes(),
+            *doors.hooks.routes(),
             showcase_route(doors.discovery.house.permits),
             *doors.discovery.routes(),
             *doors.extra_routes,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from phoneagent.core.errors import PhoneAgentError
 from phoneagent.core.ports import Rentals, Wakeups
 from phoneagent.core.rental import Job
+from phoneagent.workers.poller import Poller
 from phoneagent.workers.runner import LONGEST_SLEEP_S, Handler, Runner
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ _AT_ONCE = {
     Job.CLOSE: 8,
     Job.RETAIN: 4,
 }
-"""How many of each run at once in one process: poller and settler are wide, the janitor's four are narrow."""
+"""How many of each run at once in one process: polls and settlements are wide, the janitor's four are narrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,12 @@ class Crew:
         rentals: Rentals,
         wakeups: Wakeups,
         pace: CrewPace,
+        *,
+        poller: Poller | None = None,
     ) -> None:
-        """Run each job kind with its handler; kinds without one are left to other processes."""
-        self._runners = [
+        """Run each job kind with its handler, and ``poller``; kinds without one are left to other processes."""
+        self._runners: list[Poller | Runner] = [poller] if poller else []
+        self._runners += [
             Runner(job, handler, rentals, wakeups, at_once=_AT_ONCE[job], longest_sleep_s=pace.longest_sleep_s)
             for job, handler in handlers.items()
         ]

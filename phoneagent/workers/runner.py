@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from phoneagent.core.errors import LeaseLost, PhoneAgentError, Unavailable
 from phoneagent.core.ports import Leased, Rentals, Wakeups
@@ -94,12 +94,16 @@ class Runner:
         task.add_done_callback(self._running.discard)
 
     async def _run_one(self, leased: Leased) -> None:
-        fields = {"job": self._job.value, "rental_id": leased.rental.id}
-        try:
-            await self._handler(leased)
-        except LeaseLost:
-            logger.warning("overtaken", extra=fields)
-        except PhoneAgentError as exc:
-            logger.warning("job put off", extra={**fields, "code": exc.code, "detail": exc.detail})
-        except Exception:
-            logger.exception("job failed", extra=fields)
+        await told({"job": self._job.value, "rental_id": leased.rental.id}, self._handler(leased))
+
+
+async def told(fields: Mapping[str, object], work: Awaitable[None]) -> None:
+    """Do work of a loop; what fails is told to the log with these fields, and is due again by itself."""
+    try:
+        await work
+    except LeaseLost:
+        logger.warning("overtaken", extra=fields)
+    except PhoneAgentError as exc:
+        logger.warning("job put off", extra={**fields, "code": exc.code, "detail": exc.detail})
+    except Exception:
+        logger.exception("job failed", extra=fields)

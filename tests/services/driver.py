@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -55,6 +55,7 @@ class Host(FakeProvider):
     loses_reply: bool = False
     sells_before_it_waits: bool = False
     refuses_to_list: bool = False
+    unlisted: set[str] = field(default_factory=set)
 
     def closing_calls(self) -> list[tuple[str, ...]]:
         """What it was asked to end."""
@@ -77,6 +78,12 @@ class Host(FakeProvider):
         if self.on_status:
             return self.on_status.pop(0)
         return await super().status(activation_id)
+
+    async def statuses(self, activation_ids: Collection[str]) -> Mapping[str, StatusAnswer]:
+        self.asked.append(("statuses", *activation_ids))
+        shown = [one for one in activation_ids if one not in self.closed | self.unlisted]
+        self._check()
+        return {one: await FakeProvider.status(self, one) for one in shown}
 
     async def cancel(self, activation_id: str) -> CancelAnswer:
         self.asked.append(("cancel", activation_id))

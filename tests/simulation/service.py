@@ -16,6 +16,7 @@ from phoneagent.services.deliver import Deliver
 from phoneagent.services.shelf import Shelf
 from phoneagent.settings import Settings
 from phoneagent.store.activations import RedisActivations
+from phoneagent.store.budgets import RedisBudgets
 from phoneagent.store.catalogues import RedisCatalogues
 from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
@@ -71,6 +72,7 @@ def build_engine(process: Process, parts: Parts) -> Engine:
         activations=RedisActivations(redis, scripts),
         strays=RedisStrays(scripts),
         catalogues=catalogues,
+        budgets=RedisBudgets(scripts),
         chain=cast("Any", GatedChain(gate, parts.chain, parts.weather)),
         facilitator=GatedFacilitator(gate, parts.facilitator),
         providers={parts.provider.traits.name: GatedProvider(gate, parts.provider, parts.judge.on_buy)},
@@ -89,6 +91,7 @@ def settings_of(traits: Traits) -> Settings:
         "pay_to": PAY_TO,
         "facilitator_url": "http://127.0.0.1:1",
         "token_secret": SecretStr("a secret of the simulation " * 2),
+        "poll_attended_ms": traits.poll_young_ms,
         "poll_young_ms": traits.poll_young_ms,
         "poll_old_ms": traits.poll_old_ms,
         "refresh_s": 600.0,

@@ -37,6 +37,7 @@ from phoneagent.services.shelf import Shelf
 from phoneagent.settings import Settings
 from phoneagent.store import keys
 from phoneagent.store.activations import RedisActivations
+from phoneagent.store.budgets import RedisBudgets
 from phoneagent.store.catalogues import RedisCatalogues
 from phoneagent.store.clock import StoreClock
 from phoneagent.store.connect import open_client
@@ -257,7 +258,7 @@ class World:
         engine = self.engine
         return {
             Job.ABANDON: Abandon(engine.rentals, engine.clock),
-            Job.POLL: Receive(engine.rentals, engine.providers, engine.clock, PollPace()),
+            Job.POLL: Receive(engine.rentals, engine.providers, engine.clock, PollPace(), engine.wakeups),
             Job.SETTLE: Settle(engine.rentals, engine.chain, engine.facilitator, engine.clock),
             Job.EXPIRE: Expire(engine.rentals, engine.providers, engine.clock),
             Job.CLOSE: Close(engine.rentals, engine.activations, engine.providers, engine.clock),
@@ -291,6 +292,7 @@ async def open_world(
         activations=RedisActivations(redis, scripts),
         strays=RedisStrays(scripts, hasher),
         catalogues=catalogues,
+        budgets=RedisBudgets(scripts),
         chain=cast("RpcChain", chain),
         facilitator=facilitator,
         providers={provider.traits.name: provider},

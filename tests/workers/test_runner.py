@@ -46,7 +46,7 @@ async def test_work_that_becomes_due_by_itself_is_done_when_it_is_due(world: Wor
     rented = await world.rent()
     await world.work(Job.POLL)
     async with running(world, jobs, longest_sleep_s=0.01):
-        world.clock.pass_by(2)
+        world.clock.pass_by(4)
         assert await jobs.next_ended() == rented.id
 
 

@@ -5,9 +5,10 @@ It must never send a purchase twice, and never show the API key, the username or
 
 from phoneagent.providers.textverified.adapter import Report, TextVerifiedProvider
 from phoneagent.providers.textverified.profile import TEXTVERIFIED, Profile
-from phoneagent.providers.textverified.webhooks import BadWebhook, SmsHint, WebhookEvent, read_webhook
+from phoneagent.providers.textverified.webhooks import SIGNATURE_HEADER, BadWebhook, SmsHint, WebhookEvent, read_webhook
 
 __all__ = [
+    "SIGNATURE_HEADER",
     "TEXTVERIFIED",
     "BadWebhook",
     "Profile",
