@@ -408,6 +408,9 @@ class Settings(UpstreamSettings):
         4_000, ge=100, description="Between them when nobody waits, and later on while somebody does."
     )
     poll_old_ms: int = Field(8_000, ge=100, description="Between them later on when nobody waits.")
+    poll_pushed_factor: int = Field(
+        3, ge=1, le=10, description="How many times as long all three are for a provider that pushes hints."
+    )
     smsfast_calls_per_s: CallsPerS = Field(1.0, description="Calls of all processes together to smsfast.")
     hero_calls_per_s: CallsPerS = Field(5.0, description="Calls of all processes together to hero-sms.")
     generic_calls_per_s: CallsPerS = Field(1.0, description="Calls of all processes together to the third host.")

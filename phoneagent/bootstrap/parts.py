@@ -111,8 +111,13 @@ def crew(engine: Engine, longest_sleep_s: float = LONGEST_SLEEP_S) -> Crew:
 
 def _poller(engine: Engine, longest_sleep_s: float) -> Poller:
     settings = engine.settings
-    pace = PollPace(settings.poll_attended_ms, settings.poll_young_ms, settings.poll_old_ms)
-    receive = Receive(engine.rentals, engine.providers, engine.clock, pace, engine.wakeups)
+    pace = PollPace(
+        settings.poll_attended_ms,
+        settings.poll_young_ms,
+        settings.poll_old_ms,
+        pushed_factor=settings.poll_pushed_factor,
+    )
+    receive = Receive(engine.rentals, engine.providers, engine.clock, pace, engine.wakeups, pushing=mailboxes(settings))
     lines = {
         name: Line(provider, call_rate(settings, name), pace.attended_ms) for name, provider in engine.providers.items()
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -46,13 +46,15 @@ class PollPace:
     """How often one activation is asked about, in ms.
 
     ``attended`` while it is young and somebody waits for it; ``young`` while it is only one of both; ``old`` otherwise;
-    ``fault`` after a question that was not understood.
+    ``fault`` after a question that was not understood. Where the host pushes hints, all but the last are
+    ``pushed_factor`` times as long: a hint may be lost, so nobody relies on it alone.
     """
 
     attended_ms: int = 2_000
     young_ms: int = 4_000
     old_ms: int = 8_000
     fault_ms: int = 5_000
+    pushed_factor: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,17 @@ class Receive:
     """The verb: status questions about rentals of one provider."""
 
     def __init__(
-        self, rentals: Rentals, providers: Mapping[str, Provider], clock: Clock, pace: PollPace, wakeups: Wakeups
+        self,
+        rentals: Rentals,
+        providers: Mapping[str, Provider],
+        clock: Clock,
+        pace: PollPace,
+        wakeups: Wakeups,
+        *,
+        pushing: Collection[str] = (),
     ) -> None:
-        """Ask each order's own provider."""
+        """Ask each order's own provider; ``pushing`` are those that send hints."""
+        self._pushing = frozenset(pushing)
         self._rentals = rentals
         self._providers = providers
         self._clock = clock
@@ -169,11 +179,12 @@ class Receive:
         age_ms = now_ms - (one.order.bought_at_ms or now_ms)
         match age_ms < YOUNG_MS, one.is_attended:
             case True, True:
-                next_ms = now_ms + self._pace.attended_ms
+                pause_ms = self._pace.attended_ms
             case False, False:
-                next_ms = now_ms + self._pace.old_ms
+                pause_ms = self._pace.old_ms
             case _:
-                next_ms = now_ms + self._pace.young_ms
+                pause_ms = self._pace.young_ms
+        next_ms = now_ms + pause_ms * (self._pace.pushed_factor if one.order.provider in self._pushing else 1)
         return next_ms if ends_ms is None else min(next_ms, ends_ms)
 
 

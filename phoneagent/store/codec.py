@@ -19,8 +19,8 @@ from phoneagent.core.rental import Message, MessageState, Product, Rental, Renta
 from phoneagent.core.stray import Stray
 from phoneagent.core.transitions import Activation
 
-LEASE_FIELDS = frozenset({"lease_fence", "lease_until", "attended_until_ms"})
-"""Fields of the hash that are no part of the record: who works on it, and until when somebody waits for it."""
+LEASE_FIELDS = frozenset({"lease_fence", "lease_until", "attended_until_ms", "is_hinted"})
+"""Fields of the hash that are no part of the record: who works on it, until when somebody waits for it, and whether its SMS was hinted at."""
 
 
 Fields = dict[str, object | None]

@@ -324,7 +324,9 @@ class RedisRentals:
     async def ask_now(self, rental_id: str) -> bool:
         """See the port."""
         slot = _slot(rental_id)
-        answer = await self._scripts.run("ask_now", [keys.due(slot, Job.POLL)], [rental_id, hint_topic(rental_id)])
+        answer = await self._scripts.run(
+            "ask_now", [keys.due(slot, Job.POLL), keys.rental(slot, rental_id)], [rental_id, hint_topic(rental_id)]
+        )
         return bool(answer)
 
     async def revisions(self, rental_ids: Sequence[str]) -> Sequence[int | None]:

@@ -242,3 +242,11 @@ async def test_a_young_number_is_asked_about_more_often_while_somebody_waits(wor
     await world.engine.rentals.attend(rented.id, 25_000, 2_000)
     await _poll(world, rented)
     assert await world.due_in_ms(Job.POLL) == 4_000
+
+
+async def test_a_host_that_pushes_hints_is_asked_less_often(world: World) -> None:
+    engine = world.engine
+    rented = await world.rent()
+    receive = Receive(engine.rentals, engine.providers, engine.clock, PollPace(), engine.wakeups, pushing={"smsfast"})
+    await receive(await leased(world, rented.id))
+    assert await world.due_in_ms(Job.POLL) == 12_000

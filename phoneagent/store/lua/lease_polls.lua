@@ -15,10 +15,10 @@ local function wait_ms()
   local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
   return first[2] and math.max(0, math.ceil(tonumber(first[2]) - now_ms)) or -1
 end
-local function rank(expires_at, bought_at, attended_until)
+local function rank(expires_at, bought_at, attended_until, is_hinted)
   if expires_at <= now_ms then return 0 end
   local is_young, is_attended = now_ms - bought_at < young_ms, attended_until > now_ms
-  if is_young and is_attended then return 1 end
+  if is_hinted or (is_young and is_attended) then return 1 end
   return (is_young or is_attended) and 2 or 3
 end
 local idle_for = wait_ms()
@@ -28,7 +28,7 @@ local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now_ms + farthest, 'WIT
 for i = 1, #ids, 2 do
   local id, at = ids[i], tonumber(ids[i + 1])
   local is = redis.call('HMGET', ARGV[3] .. id, 'lease_until', 'lease_fence', 'order_provider', 'expires_at_ms',
-    'order_bought_at_ms', 'attended_until_ms')
+    'order_bought_at_ms', 'attended_until_ms', 'is_hinted')
   local room = rooms[is[3] or '*'] or rooms['*']
   if not is[2] then
     redis.call('ZREM', KEYS[1], id)
@@ -36,7 +36,7 @@ for i = 1, #ids, 2 do
     if at <= now_ms then redis.call('ZADD', KEYS[1], now_ms + math.min(tonumber(is[1]) - raw_ms, 1000), id) end
   elseif at <= now_ms + room.ahead then
     if at <= now_ms then room.is_due = true end
-    local first = rank(tonumber(is[4] or 'inf') or math.huge, tonumber(is[5] or '0'), tonumber(is[6] or '0'))
+    local first = rank(tonumber(is[4] or 'inf') or math.huge, tonumber(is[5] or '0'), tonumber(is[6] or '0'), is[7])
     found[#found + 1] = {id = id, at = at, rank = first, room = room}
   end
 end
@@ -52,6 +52,7 @@ local function take(one)
   local key = ARGV[3] .. one.id
   one.room.left = one.room.left - 1
   one.is_taken = true
+  redis.call('HDEL', key, 'is_hinted')
   redis.call('HSET', key, 'lease_until', raw_ms + lease_ms)
   local fence = redis.call('HINCRBY', key, 'lease_fence', 1)
   redis.call('ZADD', KEYS[1], now_ms + lease_ms, one.id)
