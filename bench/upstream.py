@@ -172,7 +172,7 @@ class World:
         self._rng = random.Random(seed)  # noqa: S311  a model, and the same each time
         store = server()
         self._wakeups = RedisWakeups(cast("Redis", None))
-        store.reset(lambda *_: None, lambda topics: [self._wakeups.ring(topic) for topic in topics.split()] and None)
+        store.reset(lambda *_: None, self._wake)
         scripts = Scripts(cast("Redis", VirtualStore(store)), lambda: str(_now_ms()))
         self._budgets = RedisBudgets(scripts)
         self._rentals = NotedRentals(cast("Redis", None), scripts, 1)
@@ -195,6 +195,10 @@ class World:
         await asyncio.gather(*pollers, *self._tasks, return_exceptions=True)
         return self._row(seconds)
 
+    def _wake(self, topics: str) -> None:
+        for topic in topics.split():
+            self._wakeups.ring(topic)
+
     def _poller(self) -> Poller:
         providers: dict[str, Provider] = {"hero-sms": cast("Provider", self._host)}
         pace = PollPace()
@@ -213,12 +217,13 @@ class World:
         if not isinstance(claimed, Claimed):
             raise TypeError(claimed)
         lease, rental = claimed.leased.lease, claimed.leased.rental
-        for change in (
+        changes: tuple[Callable[[Rental], Change], ...] = (
             lambda r: verb.verified(r, bought_ms),
             lambda r: verb.intended(r, "hero-sms", 25_000, bought_ms),
             lambda r: verb.attached(r, activation, bought_ms),
             lambda r: verb.poll_again(r, _now_ms() + self._rng.randrange(2_000)),
-        ):
+        )
+        for change in changes:
             rental = await self._rentals.commit(lease, rental, change(rental))
         await self._rentals.drop(lease)
         self._plan_sms(rental, activation, age_s)

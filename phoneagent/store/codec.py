@@ -20,7 +20,8 @@ from phoneagent.core.stray import Stray
 from phoneagent.core.transitions import Activation
 
 LEASE_FIELDS = frozenset({"lease_fence", "lease_until", "attended_until_ms", "is_hinted"})
-"""Fields of the hash that are no part of the record: who works on it, until when somebody waits for it, and whether its SMS was hinted at."""
+"""Fields of the hash that are no part of the record: who works on it, until when somebody waits for it, and whether its
+SMS was hinted at."""
 
 
 Fields = dict[str, object | None]
