@@ -12,7 +12,7 @@ import logging
 import math
 import random
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
@@ -239,7 +239,7 @@ class World:
                 self._spawn(self._push(rental.id, after_s - age_s + PUSH_S))
         self._host.sms_at_s[activation.activation_id] = at_s
 
-    def _spawn(self, work: Any) -> None:  # noqa: ANN401  a coroutine
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
