@@ -73,6 +73,18 @@ async def test_the_last_question_of_a_window_goes_before_all_others(store: Store
     assert ids(await lease(store, smsfast=Wanted(1))) == [last]
 
 
+async def test_what_was_hinted_at_goes_before_those_that_only_wait(store: StoreUnderTest) -> None:
+    store.time.now_ms = NOW + 300_000
+    both = await bought(store, 1, NOW, store.time.now_ms)
+    await store.rentals.attend(both, 1_000, 0)
+    hinted = await bought(store, 2, store.time.now_ms + 8_000)
+    await store.rentals.ask_now(hinted)
+
+    assert ids(await lease(store, smsfast=Wanted(1))) == [hinted]
+    store.time.pass_ms(20_000)  # the hint was for one question
+    assert ids(await lease(store, smsfast=Wanted(1))) == [both]
+
+
 async def test_every_fourth_is_the_one_that_has_waited_longest(store: StoreUnderTest) -> None:
     store.time.now_ms = NOW + 300_000
     old = [await bought(store, number, NOW + number) for number in (1, 2)]

@@ -215,9 +215,9 @@ class Rentals(Protocol):
     ) -> DuePolls:
         """Take rentals whose status question is due, of each provider as many as are wanted, under fresh leases.
 
-        First those whose window is over, then what was hinted at and the young that somebody waits for, then the young
-        or attended, then the rest. Every fourth of all that are picked is the one that has been due longest; ``picked``
-        is how many the caller has had before. ``others`` is wanted of providers that are not named.
+        First those whose window is over, then what was hinted at, then the young that somebody waits for, then the
+        young or attended, then the rest. Every fourth of all that are picked is the one that has been due longest;
+        ``picked`` is how many the caller has had before. ``others`` is wanted of providers that are not named.
         """
 
     async def attend(self, rental_id: str, for_ms: int, within_ms: int) -> None:

@@ -18,8 +18,9 @@ end
 local function rank(expires_at, bought_at, attended_until, is_hinted)
   if expires_at <= now_ms then return 0 end
   local is_young, is_attended = now_ms - bought_at < young_ms, attended_until > now_ms
-  if is_hinted or (is_young and is_attended) then return 1 end
-  return (is_young or is_attended) and 2 or 3
+  if is_hinted then return 1 end
+  if is_young and is_attended then return 2 end
+  return (is_young or is_attended) and 3 or 4
 end
 local idle_for = wait_ms()
 if idle_for ~= 0 then return {now_ms, idle_for, redis.call('ZCARD', KEYS[1])} end
