@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any
 
 from phoneagent.core import money
+from phoneagent.core.routing import SHOWN_FROM, Source
 
 MIN_DURATION_MINUTES = 1
 MAX_DURATION_MINUTES = 20
@@ -147,6 +149,18 @@ class Listing:
     mode: Mode
     price_atomic: int
     pool: int
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def stock_as_of_ms(self) -> int | None:
+        """Return when the oldest part of the stock was read; None where nobody said."""
+        return min((source.as_of_ms for source in self.sources), default=None)
+
+    @property
+    def delivery_rate(self) -> Fraction | None:
+        """Return the part of the last days' rentals that had an SMS; None while too few have ended."""
+        ended = sum(source.ended for source in self.sources)
+        return Fraction(sum(source.delivered for source in self.sources), ended) if ended >= SHOWN_FROM else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,16 +213,19 @@ def build(
     as_of_ms: int,
     pools: Mapping[tuple[str, str], int],
     prices: Mapping[tuple[str, str], int] | None = None,
+    sources: Mapping[tuple[str, str], tuple[Source, ...]] | None = None,
 ) -> Catalogue:
     """Build the catalogue of every known pair that the upstream offers; ``pools`` maps (country, service) to stock.
 
     ``prices`` are those of an earlier day: what was published keeps its price, whatever a service costs by now.
+    ``sources`` say who has the stock, and are nobody's business but routing's.
     """
     listings: dict[tuple[str, str], Listing] = {}
     for (country, service), pool in pools.items():
         if country in COUNTRIES and service in SERVICES:
             price = (prices or {}).get((country, service), price_of(service))
-            listings[country, service] = Listing(country, service, mode_of(service), price, max(pool, 0))
+            told = (sources or {}).get((country, service), ())
+            listings[country, service] = Listing(country, service, mode_of(service), price, max(pool, 0), told)
     return Catalogue(version, as_of_ms, listings)
 
 

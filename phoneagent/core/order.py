@@ -63,7 +63,8 @@ UNDECIDED_ORDER_STATES = frozenset({_S.INTENT, _S.UNKNOWN})
 class Order:
     """One purchase at one provider. ``cost_atomic`` is micro-USD and None until the provider tells it.
 
-    ``evidence`` says why a final state is believed (a reply, a history row, the end of the refund window).
+    ``evidence`` says why a final state is believed (a reply, a history row, the end of the refund window), and
+    ``earlier`` the evidence of the rental's earlier orders, none of which ever was.
     """
 
     state: OrderState
@@ -74,6 +75,7 @@ class Order:
     cost_atomic: int | None = None
     bought_at_ms: int | None = None
     evidence: str | None = None
+    earlier: tuple[str, ...] = ()
 
     @property
     def is_final(self) -> bool:

@@ -208,6 +208,22 @@ def outcome(rental: Rental) -> Outcome | None:
     return Outcome.SILENT if is_over and not rental.messages else None
 
 
+LEAST_WAIT_MS = 60_000
+"""Who gives a number back sooner has not waited for its SMS: that says nothing of the provider. Our choice."""
+
+
+def delivery(before: Rental, after: Rental) -> bool | None:
+    """Return whether a rental that ends here had an SMS, None when it says nothing of its provider."""
+    order = after.order
+    if before.is_final or not after.is_final or order is None or order.bought_at_ms is None:
+        return None
+    if after.messages:
+        return True
+    was_given_back = after.state is RentalState.RELEASED and order.state is OrderState.CANCELLING
+    waited_ms = (after.ended_at_ms or 0) - order.bought_at_ms
+    return None if was_given_back and waited_ms < LEAST_WAIT_MS else False
+
+
 def due_times(rental: Rental, retention_ms: int = RETENTION_MS) -> dict[Job, int]:
     """Return when each kind of work on this rental is due, in unix ms. Live and unfinished records have at least one.
 

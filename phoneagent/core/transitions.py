@@ -26,6 +26,9 @@ from phoneagent.core.rental import RENTAL_MOVES, Job, Message, MessageState, Pro
 LATE = "too_late"
 AFTER_CANCEL = "after_cancel"
 
+EARLIER_KEPT = 10
+"""A rental may be sent again and again while everybody is sold out; the last refusals say enough."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -84,11 +87,17 @@ def intended(rental: Rental, provider: str, purchase_timeout_ms: int, now_ms: in
         raise IllegalTransition(msg)
     record = replace(
         rental,
-        order=Order(OrderState.INTENT, provider, now_ms),
+        order=Order(OrderState.INTENT, provider, now_ms, earlier=_earlier(rental.order)),
         expires_at_ms=now_ms + rental.request.duration_ms,
         close_at_ms=now_ms + purchase_timeout_ms + ADOPTION_MARGIN_MS,
     )
     return _change(rental, record)
+
+
+def _earlier(order: Order | None) -> tuple[str, ...]:
+    if order is None:
+        return ()
+    return (*order.earlier, f"{order.provider}: {order.evidence}")[-EARLIER_KEPT:]
 
 
 def attached(rental: Rental, activation: Activation, now_ms: int) -> Change:

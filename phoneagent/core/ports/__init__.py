@@ -84,6 +84,7 @@ from phoneagent.core.ports.surroundings import (
     Clock,
     Ids,
 )
+from phoneagent.core.ports.upstreams import Delivered, Pair, Reading, Upstreams, Watchman
 
 __all__ = [
     "Activations",
@@ -109,6 +110,7 @@ __all__ = [
     "Closed",
     "Dead",
     "DeadReason",
+    "Delivered",
     "Due",
     "DuePolls",
     "Facilitator",
@@ -121,6 +123,7 @@ __all__ = [
     "OutOfStock",
     "Outbox",
     "Paid",
+    "Pair",
     "PayerReading",
     "Provider",
     "ProviderTraits",
@@ -128,6 +131,7 @@ __all__ = [
     "PurchaseAnswer",
     "PurchaseRefused",
     "PurchaseUnknown",
+    "Reading",
     "Received",
     "Refusal",
     "Rentals",
@@ -149,6 +153,7 @@ __all__ = [
     "TrailEntry",
     "TrailKind",
     "Undecided",
+    "Upstreams",
     "Verified",
     "VerifyAnswer",
     "VerifyRefused",
@@ -156,5 +161,6 @@ __all__ = [
     "Wakeups",
     "Wanted",
     "Watch",
+    "Watchman",
     "hint_topic",
 ]

@@ -11,6 +11,7 @@ from phoneagent.core.catalog import Catalogue
 from phoneagent.core.events import LedgerEntry
 from phoneagent.core.payment import Payment
 from phoneagent.core.rental import Job, Rental
+from phoneagent.core.routing import Source
 from phoneagent.core.stray import Stray, StrayEnd
 from phoneagent.core.transitions import Activation, Change
 
@@ -297,8 +298,10 @@ class Strays(Protocol):
 class Catalogues(Protocol):
     """Published catalogues, newest last."""
 
-    async def publish(self, pools: Mapping[tuple[str, str], int]) -> Catalogue:
-        """Publish stock as the next catalogue version and wake every process that shows it."""
+    async def publish(
+        self, pools: Mapping[tuple[str, str], int], sources: Mapping[tuple[str, str], tuple[Source, ...]] | None = None
+    ) -> Catalogue:
+        """Publish stock as the next catalogue version and wake every process that shows it. ``sources``: who has it."""
 
     async def recent(self) -> Sequence[Catalogue]:
         """Return the catalogues that were current within the price grace, oldest first; empty before the first."""
