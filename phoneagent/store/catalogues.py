@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -14,6 +15,8 @@ from redis.exceptions import RedisError
 from phoneagent.core import catalog
 from phoneagent.core.catalog import PRICE_GRACE_MS, Catalogue
 from phoneagent.core.errors import Unavailable
+from phoneagent.core.ports import Pair
+from phoneagent.core.routing import Source
 from phoneagent.store import keys
 from phoneagent.store.scripts import Scripts, text_of
 
@@ -26,15 +29,21 @@ class RedisCatalogues:
         self._redis = redis
         self._scripts = scripts
 
-    async def publish(self, pools: Mapping[tuple[str, str], int]) -> Catalogue:
+    async def publish(
+        self, pools: Mapping[Pair, int], sources: Mapping[Pair, tuple[Source, ...]] | None = None
+    ) -> Catalogue:
         """See the port."""
-        rows = [[*pair, pool, catalog.price_of(pair[1])] for pair, pool in sorted(pools.items())]
+        told = sources or {}
+        rows = [
+            [*pair, pool, catalog.price_of(pair[1]), [astuple(source) for source in told.get(pair, ())]]
+            for pair, pool in sorted(pools.items())
+        ]
         version, now_ms = await self._scripts.run(
             "publish_catalogue",
             [keys.CATALOGUE, keys.CATALOGUE_VERSION],
             [json.dumps(rows, separators=(",", ":")), PRICE_GRACE_MS],
         )
-        return catalog.build(version, now_ms, pools)
+        return catalog.build(version, now_ms, pools, sources=sources)
 
     async def recent(self) -> Sequence[Catalogue]:
         """See the port."""
@@ -48,5 +57,10 @@ class RedisCatalogues:
 def _catalogue(text: str) -> Catalogue:
     head, rows = (json.loads(part) for part in text.split("\n", 1))
     pools = {(country, service): pool for country, service, pool, *_ in rows}
-    prices = {(country, service): price for country, service, _, *told in rows for price in told}
-    return catalog.build(int(head["version"]), int(head["as_of_ms"]), pools, prices)
+    prices = {(country, service): price for country, service, _, *told in rows for price in told[:1]}
+    sources = {
+        (country, service): tuple(Source(*source) for source in listed)
+        for country, service, _, *told in rows
+        for listed in told[1:]
+    }
+    return catalog.build(int(head["version"]), int(head["as_of_ms"]), pools, prices, sources)

@@ -270,6 +270,7 @@ def _order_fields(order: Order | None) -> Fields:
         "order_cost_atomic": order.cost_atomic,
         "order_bought_at_ms": order.bought_at_ms,
         "order_evidence": order.evidence,
+        "order_earlier": _text(order.earlier) if order.earlier else None,
     }
 
 
@@ -285,6 +286,7 @@ def _order(fields: Mapping[str, str]) -> Order | None:
         cost_atomic=_int(fields, "order_cost_atomic"),
         bought_at_ms=_int(fields, "order_bought_at_ms"),
         evidence=fields.get("order_evidence"),
+        earlier=tuple(json.loads(fields.get("order_earlier", "[]"))),
     )
 
 

@@ -62,6 +62,9 @@ KEY_TABLE = (
     KeyKind("{p-NAME}:next_sweep", "string", "for good: one time", "when a host's list is asked for next, in unix ms"),
     KeyKind("{p-NAME}:budget", "string", "a day after the last call", "when its budget of calls is full, in unix ms"),
     KeyKind("{p-NAME}:ledger", "stream", "for good: these are the books", "money that moved for strays"),
+    KeyKind("{p-NAME}:breaker", "string", "for good: one value", "whether a provider takes new purchases"),
+    KeyKind("{p-NAME}:offers", "string", "a day after it was last read", "what a provider offers, and since when"),
+    KeyKind("{p-NAME}:delivered", "hash", "fields leave after seven days", "ended rentals by day, pair and SMS"),
     KeyKind("{p-all}:catalogue", "list", "ten minutes past their successor", "published catalogues, newest first"),
     KeyKind("{p-all}:catalogue:version", "string", "for good: a counter", "last catalogue version"),
     KeyKind("{relayer}:outbox:ADDRESS", "hash", "entries leave when they are mined", "what our relayer sent"),
@@ -176,6 +179,21 @@ def budget(provider: str) -> str:
 def provider_ledger(provider: str) -> str:
     """Return the key of a provider's ledger."""
     return f"{{p-{provider}}}:ledger"
+
+
+def breaker(provider: str) -> str:
+    """Return the key of a provider's breaker."""
+    return f"{{p-{provider}}}:breaker"
+
+
+def offers(provider: str) -> str:
+    """Return the key of what a provider offers."""
+    return f"{{p-{provider}}}:offers"
+
+
+def delivered(provider: str) -> str:
+    """Return the key that counts a provider's ended rentals."""
+    return f"{{p-{provider}}}:delivered"
 
 
 def outbox(address: str) -> str:

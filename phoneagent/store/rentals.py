@@ -5,6 +5,7 @@ Whether a change is right was decided in core; here it is only made durable, who
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections import defaultdict
@@ -42,6 +43,7 @@ from phoneagent.core.rental import (
     Job,
     Product,
     Rental,
+    delivery,
     due_times,
     outcome,
     wants_abandon,
@@ -49,6 +51,7 @@ from phoneagent.core.rental import (
 from phoneagent.core.transitions import Change
 from phoneagent.store import codec, keys
 from phoneagent.store.scripts import Scripts, flat_fields
+from phoneagent.store.upstreams import RedisUpstreams
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +100,7 @@ class RedisRentals:
         self._hash = hasher.hash if hasher is not None else _no_hash
         self._redis = redis
         self._scripts = scripts
+        self._upstreams = RedisUpstreams(redis, scripts)
         self._slots = tuple(f"s{number:02d}" for number in range(shards))
 
     async def now_ms(self) -> int:
@@ -231,6 +235,7 @@ class RedisRentals:
         )
         if not done:
             raise LeaseLost(after.id)
+        await self._count_end(before, after)
         return after
 
     def _commit_args(self, lease: Lease, before: Rental, after: Rental, change: Change) -> dict[str, object]:
@@ -264,6 +269,15 @@ class RedisRentals:
             "most_outcomes": MOST_OUTCOMES,
             "caller_ms": keys.IDLE_CALLER_LIFETIME_MS,
         }
+
+    async def _count_end(self, before: Rental, after: Rental) -> None:
+        """Count what a rental's end says of its provider, in the provider's slot: a hint, outside I9 (§4.8)."""
+        has_delivered = delivery(before, after)
+        if has_delivered is None or after.order is None or after.request is None:
+            return
+        pair = (after.request.country, after.request.service)
+        with contextlib.suppress(Unavailable):  # the rental is written; a number more or less says little
+            await self._upstreams.count_end(after.order.provider, pair, has_delivered=has_delivered)
 
     async def lease_due(self, job: Job, most: int) -> Due:
         """See the port."""

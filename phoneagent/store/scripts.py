@@ -44,6 +44,10 @@ _NAMES = (
     "switch",
     "note_trail",
     "forget_number",
+    "move_breaker",
+    "note_offers",
+    "count_end",
+    "delivered",
     "now",
     "unblock",
 )

@@ -17,6 +17,7 @@ ALWAYS_ENDING = {
     "{p-NAME}:bought:RENTAL",
     "{p-all}:told:HASH",
     "{p-NAME}:budget",
+    "{p-NAME}:offers",
     "{sNN}:settler:CHAIN:TOKEN:PAYER:NONCE",
     "{relayer}:turn:ADDRESS",
 }

@@ -22,6 +22,7 @@ from phoneagent.store.outbox import RedisOutbox
 from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
 from phoneagent.store.strays import RedisStrays
+from phoneagent.store.upstreams import RedisUpstreams
 from phoneagent.store.wakeups import RedisWakeups
 from tests.core.stories import BLOCK, NOW, draft
 
@@ -58,6 +59,7 @@ class StoreUnderTest:
     activations: RedisActivations
     strays: RedisStrays
     catalogues: RedisCatalogues
+    upstreams: RedisUpstreams
     wakeups: RedisWakeups
     assignments: RedisAssignments
     outbox: RedisOutbox
@@ -75,6 +77,7 @@ class StoreUnderTest:
             RedisActivations(redis, scripts),
             RedisStrays(scripts),
             RedisCatalogues(redis, scripts),
+            RedisUpstreams(redis, scripts),
             RedisWakeups(redis),
             RedisAssignments(scripts, shards),
             RedisOutbox(redis, scripts, RELAYER),

@@ -7,9 +7,11 @@ import pytest
 from redis.crc import key_slot
 
 from phoneagent.core import transitions as verb
+from phoneagent.core.breaker import Failure, Trouble, failed
 from phoneagent.core.order import OrderState
 from phoneagent.core.policy import Switch, SwitchKind
 from phoneagent.core.ports import CallRate, TrailEntry, TrailKind
+from phoneagent.core.ports import Offer
 from phoneagent.core.rental import Job
 from phoneagent.core.stray import Stray, StrayEnd, books_of
 from phoneagent.core.transitions import Activation
@@ -30,6 +32,8 @@ async def do_one_of_everything(store: StoreUnderTest) -> None:
     await fix_shards(store.redis, 1)
     await DevClockHand(store.redis).advance(1)
     await store.catalogues.publish({("US", "go"): 1})
+    await store.upstreams.note_offers("smsfast", {("US", "go"): Offer(1, 1)})
+    await store.upstreams.move("smsfast", lambda breaker: failed(breaker, Failure(Trouble.AUTH, NOW)))
     await store.activations.claim("smsfast", ACTIVATION, draft().id)
     await store.strays.may_sweep("smsfast", 1)
     await store.budgets.take("smsfast", CallRate(1, 3), 0)
@@ -141,6 +145,9 @@ def test_a_providers_keys_lie_in_its_own_slot() -> None:
         keys.stray("hero", "7"),
         keys.provider_ledger("hero"),
         keys.budget("hero"),
+        keys.breaker("hero"),
+        keys.offers("hero"),
+        keys.delivered("hero"),
     ]
 
     assert len({key_slot(key.encode()) for key in own}) == 1

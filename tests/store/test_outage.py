@@ -8,6 +8,7 @@ from fakeredis import FakeAsyncRedis, FakeServer
 from redis.asyncio import Redis
 
 from phoneagent.core import transitions as verb
+from phoneagent.core.breaker import Failure, Trouble, failed
 from phoneagent.core.errors import Unavailable
 from phoneagent.core.ports import CallRate, Lease, Wanted
 from phoneagent.core.rental import Job
@@ -49,6 +50,12 @@ METHODS: dict[str, Callable[[StoreUnderTest], Awaitable[object]]] = {
     "strays.end": lambda s: s.strays.end("smsfast", STRAY, StrayEnd.LOST, "ok", ()),
     "catalogues.publish": lambda s: s.catalogues.publish({}),
     "catalogues.recent": lambda s: s.catalogues.recent(),
+    "upstreams.breakers": lambda s: s.upstreams.breakers(["smsfast"]),
+    "upstreams.move": lambda s: s.upstreams.move("smsfast", lambda b: failed(b, Failure(Trouble.AUTH, NOW))),
+    "upstreams.note_offers": lambda s: s.upstreams.note_offers("smsfast", {}),
+    "upstreams.readings": lambda s: s.upstreams.readings(["smsfast"]),
+    "upstreams.count_end": lambda s: s.upstreams.count_end("smsfast", ("US", "go"), has_delivered=True),
+    "upstreams.delivered": lambda s: s.upstreams.delivered("smsfast"),
     "assignments.assign": lambda s: s.assignments.assign(payment(), "cdp"),
     "assignments.release": lambda s: s.assignments.release(payment(), "cdp"),
     "outbox.turn": lambda s: s.outbox.turn().__aenter__(),
