@@ -415,6 +415,9 @@ class Settings(UpstreamSettings):
     hero_calls_per_s: CallsPerS = Field(5.0, description="Calls of all processes together to hero-sms.")
     generic_calls_per_s: CallsPerS = Field(1.0, description="Calls of all processes together to the third host.")
     textverified_calls_per_s: CallsPerS = Field(5.0, description="Calls of all processes together to TextVerified.")
+    breaker_open_s: float = Field(
+        30.0, gt=0, description="How long a provider that fails gets no purchases at first; refused accounts twice."
+    )
     refresh_s: float = Field(60.0, gt=0, description="Between readings of the provider's stock.")
     grace_s: float = Field(5.0, gt=0, le=60, description="How long stopping may take.")
 

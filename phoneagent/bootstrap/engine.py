@@ -11,7 +11,7 @@ import logging
 import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 from redis.asyncio import Redis
@@ -19,7 +19,8 @@ from redis.exceptions import RedisError
 
 from phoneagent.bootstrap.money import Ground, Money, MoneyRefused, open_money
 from phoneagent.bootstrap.rules import hasher_of, policy_of, screening_of, warn_of_gaps
-from phoneagent.bootstrap.upstreams import call_rate, upstreams
+from phoneagent.bootstrap.upstreams import call_rate
+from phoneagent.bootstrap.upstreams import upstreams as family_of
 from phoneagent.core.catalog import Mode
 from phoneagent.core.ports import Clock, Facilitator, Ids, Provider
 from phoneagent.core.tokens import TokenSigner
@@ -27,6 +28,8 @@ from phoneagent.facilitators import LocalFacilitator, RpcChain
 from phoneagent.providers.budget import BudgetedTransport, Purse
 from phoneagent.providers.smsactivate import SmsActivateProvider
 from phoneagent.screening import ListUnreadable
+from phoneagent.providers.textverified import TEXTVERIFIED, TextVerifiedProvider
+from phoneagent.services.breakers import Breakers
 from phoneagent.services.deliver import Deliver
 from phoneagent.services.limit import WaiterCaps, Waiters
 from phoneagent.services.permits import Permits, Switchboard
@@ -43,6 +46,7 @@ from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
 from phoneagent.store.strays import RedisStrays
 from phoneagent.store.switches import RedisSwitches, RedisTrail
+from phoneagent.store.upstreams import RedisUpstreams
 from phoneagent.store.wakeups import RedisWakeups
 from phoneagent.x402 import require_fast_crypto
 
@@ -82,10 +86,12 @@ class Engine:
     strays: RedisStrays
     catalogues: RedisCatalogues
     budgets: RedisBudgets
+    upstreams: RedisUpstreams
     chain: RpcChain
     facilitator: Facilitator
     providers: Mapping[str, Provider]
     shelf: Shelf
+    breakers: Breakers
     deliver: Deliver
     relayer: LocalFacilitator | None = None
     permits: Permits = field(default_factory=Permits)
@@ -129,6 +135,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
             *[asyncio.create_task(following) for following in switchboard],
             asyncio.create_task(engine.wakeups.run()),
             asyncio.create_task(engine.shelf.follow()),
+            asyncio.create_task(engine.breakers.follow()),
             asyncio.create_task(engine.sweep.run()),
             asyncio.create_task(engine.clock.follow(engine.wakeups)),
         ]
@@ -166,6 +173,8 @@ async def _connect(settings: Settings, redis: Redis, shards: int, stack: context
     await switchboard.read()
     warn_of_gaps(settings)
     catalogues, budgets = RedisCatalogues(redis, scripts), RedisBudgets(scripts)
+    upstreams = RedisUpstreams(redis, scripts)
+    providers = await _providers(settings, clock, budgets, stack)
     to_nodes, to_facilitators = await _client(stack), await _client(stack)
     money = await _money(Ground(settings, to_nodes, to_facilitators, clock, redis, scripts, shards))
     return Engine(
@@ -178,11 +187,13 @@ async def _connect(settings: Settings, redis: Redis, shards: int, stack: context
         strays=RedisStrays(scripts, hasher),
         catalogues=catalogues,
         budgets=budgets,
+        upstreams=upstreams,
         chain=money.chain,
         facilitator=money.facilitator,
         relayer=money.relayer,
-        providers=await _providers(settings, clock, budgets, stack),
+        providers=providers,
         shelf=Shelf(catalogues, wakeups, clock, permits),
+        breakers=Breakers(upstreams, wakeups, clock, providers, round(settings.breaker_open_s * 1000)),
         permits=permits,
         switchboard=switchboard,
         screen=await _screen(settings, RedisTrail(redis, scripts, shards), stack),
@@ -230,7 +241,7 @@ async def _providers(
 ) -> Mapping[str, Provider]:
     """Return every provider that the settings have a key for, smsfast first."""
     providers: dict[str, Provider] = {}
-    for profile, api_key in upstreams(settings):
+    for profile, api_key in family_of(settings):
         providers[profile.name] = SmsActivateProvider(
             await _client(stack, Purse(budgets, profile.name, call_rate(settings, profile.name))),
             profile=profile,
@@ -238,6 +249,16 @@ async def _providers(
             clock=clock,
             most_cost_atomic=max_costs(settings),
             is_dedicated=profile.name in settings.dedicated,
+        )
+    if settings.textverified_api_key is not None and settings.textverified_username is not None:
+        providers[TEXTVERIFIED.name] = TextVerifiedProvider(
+            await _client(stack),
+            profile=replace(TEXTVERIFIED, base_url=settings.textverified_url or TEXTVERIFIED.base_url),
+            api_key=settings.textverified_api_key.get_secret_value(),
+            username=settings.textverified_username,
+            clock=clock,
+            most_cost_atomic=max_costs(settings),
+            is_dedicated=TEXTVERIFIED.name in settings.dedicated,
         )
     return providers
 

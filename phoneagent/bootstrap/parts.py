@@ -5,16 +5,19 @@ Every verb of services/ is made here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from phoneagent.bootstrap.engine import Engine, max_costs
 from phoneagent.bootstrap.upstreams import call_rate, mailboxes
-from phoneagent.core.ports import Caps, Silence
+from phoneagent.core.ports import Caps, Provider, Silence
 from phoneagent.core.rental import Job
+from phoneagent.core.routing import BuysFrom
 from phoneagent.paywall import Till, TillTerms
+from phoneagent.providers.routing import WatchedProviders
+from phoneagent.services.breakers import Probe
 from phoneagent.services.cancel import Cancel
 from phoneagent.services.claim import Claims, ClaimTerms
 from phoneagent.services.close import Close
@@ -24,9 +27,10 @@ from phoneagent.services.hint import Hint
 from phoneagent.services.limit import CallerLimits, Rate, Rates
 from phoneagent.services.list_countries import ListCountries
 from phoneagent.services.receive import PollPace, Receive
-from phoneagent.services.refresh import Refresh
+from phoneagent.services.refresh import Refresh, RefreshTerms
 from phoneagent.services.rent import Rent, RentTerms
 from phoneagent.services.replay import Replay
+from phoneagent.services.route import Route
 from phoneagent.services.settle import Settle
 from phoneagent.settings import Settings
 from phoneagent.web import Admission, Callers, Discovery, Doors, House, create_app, openapi_document
@@ -35,6 +39,9 @@ from phoneagent.web.hooks import Hooks
 from phoneagent.web.storefront import Storefront
 from phoneagent.workers import LONGEST_SLEEP_S, Chore, Crew, CrewPace, Handler, Line, Poller
 from phoneagent.x402 import network_of
+
+PROBE_EVERY_S = 1.0
+"""How often a process looks for providers that wait for a probe: in memory, and mostly there is none."""
 
 STRAYS_EVERY_S = 3.0
 """How often a process looks for strays, one script each time: they are rare, and nobody waits for one."""
@@ -47,12 +54,13 @@ def web_app(engine: Engine, extra_routes: Sequence[BaseRoute] = ()) -> Starlette
     till = Till(TillTerms(settings.pay_to, domain, settings.public_address), engine.clock.lag_s)
     claims = _claims(engine)
     replay = Replay(engine.rentals, engine.wakeups, claims, engine.clock, engine.deliver.draining)
+    providers = watched(engine)
     rent = Rent(
         rentals=engine.rentals,
         activations=engine.activations,
         claims=claims,
         replay=replay,
-        providers=engine.providers,
+        route=Route(providers, engine.shelf, engine.breakers, engine.clock, _buys_from(engine)),
         shelf=engine.shelf,
         clock=engine.clock,
         terms=RentTerms(settings.pay_to, max_costs(settings)),
@@ -67,7 +75,7 @@ def web_app(engine: Engine, extra_routes: Sequence[BaseRoute] = ()) -> Starlette
         clock=engine.clock,
         pay_to=settings.pay_to,
     )
-    cancel = Cancel(engine.rentals, engine.wakeups, engine.providers, engine.deliver, engine.clock)
+    cancel = Cancel(engine.rentals, engine.wakeups, providers, engine.deliver, engine.clock)
     admission = _admission(engine)
     storefront = Storefront(rent, list_countries, engine.deliver, cancel, engine.shelf, till, admission.limits)
     health = Health(engine.ready, admission.limits, engine.permits)
@@ -90,7 +98,7 @@ def _house(engine: Engine) -> House:
 
 def crew(engine: Engine, longest_sleep_s: float = LONGEST_SLEEP_S) -> Crew:
     """Return the workers of a process; after a lost wake-up they sleep on for at most ``longest_sleep_s``."""
-    rentals, providers, clock = engine.rentals, engine.providers, engine.clock
+    rentals, providers, clock = engine.rentals, watched(engine), engine.clock
     handlers: dict[Job, Handler] = {
         Job.SETTLE: _settle(engine),
         Job.ABANDON: Abandon(rentals, clock),
@@ -98,10 +106,10 @@ def crew(engine: Engine, longest_sleep_s: float = LONGEST_SLEEP_S) -> Crew:
         Job.CLOSE: Close(rentals, engine.activations, providers, clock),
         Job.RETAIN: Retain(rentals, engine.activations),
     }
-    refresh = Refresh(engine.catalogues, providers, engine.permits)
     give_back = GiveBack(engine.strays, rentals, providers, clock)
     chores = (
-        Chore(refresh, engine.settings.refresh_s, "catalogue not refreshed"),
+        Chore(refresh(engine), engine.settings.refresh_s, "catalogue not refreshed"),
+        Chore(_probe(engine), PROBE_EVERY_S, "providers not probed"),
         Chore(give_back, max(STRAYS_EVERY_S, longest_sleep_s), "strays not given back"),
     )
     pace_of_crew = CrewPace(engine.settings.grace_s, longest_sleep_s)
@@ -117,11 +125,38 @@ def _poller(engine: Engine, longest_sleep_s: float) -> Poller:
         settings.poll_old_ms,
         pushed_factor=settings.poll_pushed_factor,
     )
-    receive = Receive(engine.rentals, engine.providers, engine.clock, pace, engine.wakeups, pushing=mailboxes(settings))
+    providers = watched(engine)
+    receive = Receive(engine.rentals, providers, engine.clock, pace, engine.wakeups, pushing=mailboxes(settings))
     lines = {
-        name: Line(provider, call_rate(settings, name), pace.attended_ms) for name, provider in engine.providers.items()
+        name: Line(provider, call_rate(settings, name), pace.attended_ms) for name, provider in providers.items()
     }
     return Poller(receive, lines, engine.rentals, engine.budgets, engine.wakeups, longest_sleep_s=longest_sleep_s)
+
+
+def watched(engine: Engine) -> Mapping[str, Provider]:
+    """Return every provider with the breakers listening to its answers."""
+    return WatchedProviders(engine.providers, engine.breakers)
+
+
+def _buys_from(engine: Engine) -> BuysFrom:
+    """Return who sells to us by the rules of the moment: a switch is heard at the next purchase."""
+    return lambda provider: engine.permits.rules.buys_from(provider)
+
+
+def refresh(engine: Engine) -> Refresh:
+    """Return what publishes the next catalogue."""
+    return Refresh(
+        catalogues=engine.catalogues,
+        upstreams=engine.upstreams,
+        providers=watched(engine),
+        breakers=engine.breakers,
+        clock=engine.clock,
+        terms=RefreshTerms(max_costs(engine.settings), _buys_from(engine)),
+    )
+
+
+def _probe(engine: Engine) -> Probe:
+    return Probe(engine.breakers, engine.providers, engine.clock, min(max_costs(engine.settings).values()))
 
 
 def _admission(engine: Engine) -> Admission:

@@ -50,12 +50,12 @@ class Wanted:
     now_ms: int
 
 
-MayBuy = Callable[[str, str, str], bool]
-"""Whether a provider may be asked for a country and service at all: provider, country, service. The operator's word."""
+BuysFrom = Callable[[str], bool]
+"""Whether new numbers are bought from a provider at all: the operator's word."""
 
 
-def everywhere(_provider: str, _country: str, _service: str) -> bool:
-    """Let every provider sell everything."""
+def everybody(_provider: str) -> bool:
+    """Buy from every provider."""
     return True
 
 
@@ -82,4 +82,4 @@ def ranked(
     return [source.provider for source in able]
 
 
-__all__ = ["MOST_TRIES", "SHOWN_FROM", "MayBuy", "Source", "Wanted", "everywhere", "ranked"]
+__all__ = ["MOST_TRIES", "SHOWN_FROM", "BuysFrom", "Source", "Wanted", "everybody", "ranked"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import assert_never
 
@@ -36,12 +36,14 @@ from phoneagent.core.ports import (
     Purchase,
     PurchaseRefused,
     PurchaseUnknown,
+    Refusal,
     Rentals,
 )
 from phoneagent.core.rental import Product, Rental, RentalState, RentRequest
 from phoneagent.core.transitions import Activation, Change
 from phoneagent.services.claim import Claims, Wish
 from phoneagent.services.replay import Replay
+from phoneagent.services.route import Route
 from phoneagent.services.shelf import Shelf
 from phoneagent.services.work import Work, working
 
@@ -69,17 +71,17 @@ class Rent:
         activations: Activations,
         claims: Claims,
         replay: Replay,
-        providers: Mapping[str, Provider],
+        route: Route,
         shelf: Shelf,
         clock: Clock,
         terms: RentTerms,
     ) -> None:
-        """Buy from the first of ``providers`` that is not switched off."""
+        """Buy from whomever ``route`` names."""
         self._rentals = rentals
         self._activations = activations
         self._claims = claims
         self._replay = replay
-        self._providers = providers
+        self._route = route
         self._shelf = shelf
         self._clock = clock
         self._terms = terms
@@ -128,7 +130,7 @@ class Rent:
 
     def _wish(self, request: RentRequest, identity: str, payment: Payment, now_s: int) -> Wish:
         listing = self._shelf.listing(request.country, request.service)
-        self._provider()
+        self._route(request.country, request.service, self._terms.max_cost_atomic[listing.mode])  # or nobody is asked
         prices = self._shelf.prices(request.country, request.service) | {listing.price_atomic}
         lasts_s = request.duration_ms // 1000 + SETTLE_MARGIN_S
         check_terms(payment, Terms(self._terms.pay_to, prices, lasts_s, self._offered_s()), now_s)
@@ -176,6 +178,30 @@ class Rent:
         return Change(work.rental)
 
     async def _buy(self, work: Work, held: Change) -> None:
+        """Ask one provider after the other, each once, the next only after a definite refusal."""
+        refusals: list[OutOfStock | PurchaseRefused] = []
+        for provider in await self._routed(work, held):
+            if refusals:
+                held = await self._rule_out(work, refusals[-1])
+            refusal = await self._try(work, held, provider)
+            if refusal is None:
+                return
+            refusals.append(refusal)
+        await self._refused(work, refusals)
+
+    async def _routed(self, work: Work, held: Change) -> Sequence[Provider]:
+        """Return the providers to ask; without any the rental ends here, as nothing was bought."""
+        wanted = self._purchase(work.rental, 0)
+        try:
+            self._shelf.permits.check(wanted.country, wanted.service)  # the rules may have changed since the claim
+            return self._route(wanted.country, wanted.service, wanted.max_cost_atomic)
+        except (RequestInvalid, Unavailable) as exc:
+            released = transitions.released_unbought(held.rental, exc.code, exc.detail, self._clock.now_ms())
+            await work.write_last(transitions.joined(held, released))
+            raise
+
+    async def _try(self, work: Work, held: Change, provider: Provider) -> OutOfStock | PurchaseRefused | None:
+        """Send one purchase; return its refusal, or None when this request has nothing more to do about it."""
         now_ms = self._clock.now_ms()
         purchase = self._purchase(work.rental, now_ms)
         await self._check_still_lasts(work, now_ms)
@@ -185,39 +211,39 @@ class Rent:
         await work.write(transitions.joined(held, intent))
         if self._clock.monotonic_s() - started_s > INTENT_SENDABLE_S:
             await self._give_up(work, "never_sent", "retry_same_payment", "the purchase was not sent in time")
-            return
+            return None
         bought = await provider.buy(purchase)
         match bought:
             case Bought(activation):
-                await self._attach(work, provider, activation)
+                await self._attach(work, provider, self._route.priced(provider.traits.name, purchase, activation))
+                return None
             case OutOfStock(raw):
-                await self._give_up(work, raw, "no_inventory", "the provider has no number for this right now")
-            case PurchaseRefused(raw):
+                logger.info("out of stock", extra={"provider": provider.traits.name, "raw": raw})
+                self._route.was_dry(provider.traits.name, purchase)
+                return bought
+            case PurchaseRefused(raw, reason):
                 logger.error("purchase refused", extra={"provider": provider.traits.name, "raw": raw})
-                await self._give_up(work, raw, "provider_unavailable", "the number provider refused us")
+                if reason is Refusal.PAIR:
+                    self._route.was_dry(provider.traits.name, purchase)
+                return bought
             case PurchaseUnknown():
                 logger.warning("purchase unknown", extra={"rental_id": work.rental.id})
                 await self._leave_unknown(work, provider)
+                return None
             case _:
                 assert_never(bought)
 
-    def _provider(self) -> Provider:
-        """Return where to buy. Raises Unavailable when every provider is switched off."""
-        buys_from = self._shelf.permits.rules.buys_from
-        provider = next((one for name, one in self._providers.items() if buys_from(name)), None)
-        if provider is None:
-            raise Unavailable("provider_unavailable", "no numbers are bought for now")
-        return provider
+    async def _rule_out(self, work: Work, refusal: OutOfStock | PurchaseRefused) -> Change:
+        """Write down that this order never was; the next one may then be intended."""
+        await work.write(transitions.not_bought(work.rental, refusal.raw))
+        return Change(work.rental)
 
-    async def _permitted(self, work: Work, now_ms: int) -> Provider:
-        """Return where to buy, unless the rules have changed since the claim: then the rental is released unused."""
-        try:
-            if (request := work.rental.request) is not None:
-                self._shelf.permits.check(request.country, request.service)
-            return self._provider()
-        except (RequestInvalid, Unavailable) as refusal:
-            await work.write_last(transitions.released_unbought(work.rental, refusal.code, refusal.detail, now_ms))
-            raise
+    async def _refused(self, work: Work, refusals: Sequence[OutOfStock | PurchaseRefused]) -> None:
+        evidence = refusals[-1].raw
+        if any(isinstance(refusal, OutOfStock) for refusal in refusals):
+            await self._give_up(work, evidence, "no_inventory", "no provider has a number for this right now")
+            return
+        await self._give_up(work, evidence, "provider_unavailable", "the number provider refused us")
 
     def _purchase(self, rental: Rental, intent_at_ms: int) -> Purchase:
         if rental.request is None or rental.mode is None:

@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from phoneagent.bootstrap.parts import refresh
+from phoneagent.core.breaker import Trouble
 from phoneagent.core.errors import Unavailable
-from phoneagent.services.refresh import Refresh
+from phoneagent.core.routing import Source
+from phoneagent.services.refresh import STALE_AFTER_MS, Refresh
 from tests.services.driver import Host
 from tests.web.fakes import SMSFAST
 from tests.web.harness import World
@@ -23,7 +26,7 @@ async def _pools(world: World) -> dict[tuple[str, str], int]:
 
 
 def _refresh(world: World, *hosts: Host) -> Refresh:
-    return Refresh(world.engine.catalogues, {host.traits.name: host for host in hosts})
+    return refresh(replace(world.engine, providers={host.traits.name: host for host in hosts}))
 
 
 async def test_the_stock_of_all_providers_is_added_up(world: World, host: Host, other: Host) -> None:
@@ -33,17 +36,68 @@ async def test_the_stock_of_all_providers_is_added_up(world: World, host: Host, 
 
 
 async def test_one_provider_that_is_away_does_not_hide_the_others(world: World, host: Host, other: Host) -> None:
+    host.shelf = {("US", "go"): 5, ("GB", "go"): 2}
+    await _refresh(world, host, other)()
     host.is_down = True
+    world.pass_by(STALE_AFTER_MS / 1000)
+    await _refresh(world, host, other)()
+    assert await _pools(world) == {("US", "go"): 12, ("GB", "go"): 2, ("FR", "go"): 3}
+
+
+async def test_stock_that_nobody_could_read_for_minutes_is_not_shown_and_its_pairs_are_out_of_stock(
+    world: World, host: Host, other: Host
+) -> None:
+    host.shelf = {("US", "go"): 5, ("GB", "go"): 2}
+    await _refresh(world, host, other)()
+    host.is_down = True
+    world.pass_by(STALE_AFTER_MS / 1000 + 1)
+    await _refresh(world, host, other)()
+    assert await _pools(world) == {("US", "go"): 7, ("GB", "go"): 0, ("FR", "go"): 3}
+
+
+async def test_when_everybody_is_silent_for_minutes_nothing_is_in_stock(world: World, host: Host) -> None:
+    host.is_down = True
+    world.pass_by(STALE_AFTER_MS / 1000 + 1)
+    await _refresh(world, host)()
+    assert set((await _pools(world)).values()) == {0}
+
+
+async def test_who_takes_no_purchases_has_no_stock(world: World, host: Host, other: Host) -> None:
+    host.shelf = {("US", "go"): 5}
+    await world.engine.breakers.failed("smsfast", Trouble.BANNED)
     await _refresh(world, host, other)()
     assert await _pools(world) == {("US", "go"): 7, ("FR", "go"): 3}
 
 
+async def test_a_pair_above_the_ceiling_is_hidden_and_the_cheap_part_of_a_pair_counts(
+    world: World, host: Host, other: Host
+) -> None:
+    host.shelf = {("US", "go"): 5, ("FR", "tg"): 4, ("GB", "go"): 9}
+    host.cost_atomic = 600_001  # $0.60 is the most for go, $1.20 for tg
+    await _refresh(world, host, other)()
+    assert await _pools(world) == {("US", "go"): 7, ("FR", "go"): 3, ("FR", "tg"): 4}
+
+
+async def test_the_catalogue_says_who_has_the_stock_since_when_and_what_was_delivered(
+    world: World, host: Host, other: Host
+) -> None:
+    host.shelf = {("US", "go"): 5}
+    for has_delivered in (True, True, False):
+        await world.engine.upstreams.count_end("hero", ("US", "go"), has_delivered=has_delivered)
+    await _refresh(world, host, other)()
+    await world.engine.shelf.read()
+    row = world.engine.shelf.listing("US", "go")
+    now_ms = world.clock.now_ms()
+    assert row.sources == (Source("smsfast", 250_000, 5, now_ms), Source("hero", 250_000, 7, now_ms, 2, 3))
+    assert row.stock_as_of_ms == now_ms
+
+
 async def test_the_old_catalogue_stays_while_no_provider_answers(world: World, host: Host, other: Host) -> None:
-    before, version = await _pools(world), world.engine.shelf.current.version
+    await _refresh(world, host, other)()
+    before = await _pools(world)
     host.is_down = other.is_down = True
     await _refresh(world, host, other)()
     assert await _pools(world) == before
-    assert world.engine.shelf.current.version == version
 
 
 async def test_a_store_that_is_away_is_told_to_the_caller(world: World, host: Host) -> None:

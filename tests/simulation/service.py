@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from phoneagent.bootstrap import Engine
 from phoneagent.core.tokens import TokenSigner
+from phoneagent.services.breakers import Breakers
 from phoneagent.services.deliver import Deliver
 from phoneagent.services.shelf import Shelf
 from phoneagent.settings import Settings
@@ -21,6 +22,7 @@ from phoneagent.store.catalogues import RedisCatalogues
 from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
 from phoneagent.store.strays import RedisStrays
+from phoneagent.store.upstreams import RedisUpstreams
 from tests.simulation.chain import ModelChain
 from tests.simulation.cheque import PAY_TO
 from tests.simulation.facilitator import ModelFacilitator
@@ -62,7 +64,7 @@ def build_engine(process: Process, parts: Parts) -> Engine:
     scripts = Scripts(redis, lambda: str(store_clock.now_ms()))
     wakeups = SimWakeups(process)
     rentals = RedisRentals(redis, scripts, parts.traits.shards)
-    catalogues = RedisCatalogues(redis, scripts)
+    catalogues, upstreams = RedisCatalogues(redis, scripts), RedisUpstreams(redis, scripts)
     return Engine(
         settings=parts.settings,
         redis=redis,
@@ -73,10 +75,12 @@ def build_engine(process: Process, parts: Parts) -> Engine:
         strays=RedisStrays(scripts),
         catalogues=catalogues,
         budgets=RedisBudgets(scripts),
+        upstreams=upstreams,
         chain=cast("Any", GatedChain(gate, parts.chain, parts.weather)),
         facilitator=GatedFacilitator(gate, parts.facilitator),
         providers={parts.provider.traits.name: GatedProvider(gate, parts.provider, parts.judge.on_buy)},
         shelf=Shelf(catalogues, wakeups, clock),
+        breakers=Breakers(upstreams, wakeups, clock, {parts.provider.traits.name}),
         deliver=Deliver(rentals, wakeups, parts.signer, clock),
         ids=SimIds(process.rng),
     )

@@ -178,6 +178,7 @@ class World:
         if running.is_web:
             self._webs.append(WebProcess(process, web_app(running.engine), self.weather))
             process.spawn(running.engine.shelf.follow())
+            process.spawn(running.engine.breakers.follow())
             process.spawn(running.engine.sweep.run())
         else:
             workers = crew(running.engine, longest_sleep_s=self.traits.longest_sleep_s)

@@ -206,6 +206,9 @@ class FakeProvider:
     shelf: dict[tuple[str, str], int] = field(default_factory=dict)
     next_answer: PurchaseAnswer | None = None
     is_down: bool = False
+    cost_atomic: int = 250_000
+    left_atomic: int | None = None
+    first_id: int = 1
     bought: list[Activation] = field(default_factory=list)
     messages: defaultdict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     closed: set[str] = field(default_factory=set)
@@ -231,11 +234,11 @@ class FakeProvider:
 
     async def offers(self) -> Mapping[tuple[str, str], Offer]:
         self._check()
-        return {pair: Offer(250_000, count) for pair, count in self.shelf.items()}
+        return {pair: Offer(self.cost_atomic, count) for pair, count in self.shelf.items()}
 
     async def balance(self) -> int:
         self._check()
-        return 5_000_000 - 250_000 * len(self.bought)
+        return 5_000_000 - 250_000 * len(self.bought) if self.left_atomic is None else self.left_atomic
 
     async def statuses(self, activation_ids: Collection[str]) -> Mapping[str, StatusAnswer]:
         self._check()
@@ -248,7 +251,7 @@ class FakeProvider:
             return self.next_answer
         if self.shelf.get((purchase.country, purchase.service), 0) <= 0:
             return OutOfStock("NO_NUMBERS")
-        count = len(self.bought) + 1
+        count = len(self.bought) + self.first_id
         self.bought.append(Activation(f"a{count}", f"1415555{count:04d}", 250_000))
         return Bought(self.bought[-1])
 

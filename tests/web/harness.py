@@ -19,18 +19,19 @@ from starlette.applications import Starlette
 
 from phoneagent.bootstrap import Engine, web_app
 from phoneagent.bootstrap.rules import hasher_of, policy_of
+from phoneagent.bootstrap.parts import refresh
 from phoneagent.core.payment import Payment
 from phoneagent.core.ports import Screening
 from phoneagent.core.rental import Job, Rental
 from phoneagent.core.tokens import TokenSigner
 from phoneagent.facilitators import RpcChain
 from phoneagent.screening import Everybody
+from phoneagent.services.breakers import Breakers
 from phoneagent.services.close import Close
 from phoneagent.services.deliver import Deliver
 from phoneagent.services.expire import Abandon, Expire, Retain
 from phoneagent.services.permits import Permits, Switchboard
 from phoneagent.services.receive import PollPace, Receive
-from phoneagent.services.refresh import Refresh
 from phoneagent.services.screen import Screen
 from phoneagent.services.settle import Settle
 from phoneagent.services.shelf import Shelf
@@ -45,6 +46,7 @@ from phoneagent.store.rentals import RedisRentals
 from phoneagent.store.scripts import Scripts
 from phoneagent.store.strays import RedisStrays
 from phoneagent.store.switches import RedisSwitches, RedisTrail
+from phoneagent.store.upstreams import RedisUpstreams
 from phoneagent.workers import Handler
 from tests.waiting import BOUND_S, within
 from tests.web.contract import Contract
@@ -194,7 +196,7 @@ class World:
     async def restock(self, stock: dict[tuple[str, str], int]) -> None:
         """The provider has this in stock, and the service knows it."""
         self.provider.shelf = dict(stock)
-        await Refresh(self.engine.catalogues, self.engine.providers)()
+        await refresh(self.engine)()
         await self.engine.shelf.read()
 
     async def work(self, *jobs: Job) -> int:
@@ -282,7 +284,8 @@ async def open_world(
     chosen = _settings(redis_url, settings)
     permits, hasher, switches = Permits(policy_of(chosen)), hasher_of(chosen), RedisSwitches(redis, scripts)
     trail, catalogues = RedisTrail(redis, scripts, 1), RedisCatalogues(redis, scripts)
-    rentals = RedisRentals(redis, scripts, 1, hasher=hasher)
+    rentals, upstreams = RedisRentals(redis, scripts, 1, hasher=hasher), RedisUpstreams(redis, scripts)
+    providers: dict[str, FakeProvider] = {provider.traits.name: provider}
     engine = Engine(
         settings=chosen,
         redis=redis,
@@ -295,7 +298,9 @@ async def open_world(
         budgets=RedisBudgets(scripts),
         chain=cast("RpcChain", chain),
         facilitator=facilitator,
-        providers={provider.traits.name: provider},
+        providers=providers,
+        upstreams=upstreams,
+        breakers=Breakers(upstreams, wakeups, clock, providers),
         shelf=Shelf(catalogues, wakeups, clock, permits),
         permits=permits,
         switchboard=Switchboard(permits, switches, wakeups),

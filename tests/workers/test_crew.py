@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from phoneagent.bootstrap.parts import refresh as refresh_of
 from phoneagent.core.errors import Unavailable
 from phoneagent.core.rental import Job, RentalState
-from phoneagent.services.refresh import Refresh
 from phoneagent.workers import Chore, Crew, CrewPace, Handler
 from phoneagent.workers.crew import _AT_ONCE
 from tests.waiting import within
@@ -56,7 +56,7 @@ def test_every_kind_of_job_has_its_width() -> None:
 async def test_the_crew_carries_a_rental_from_its_sms_to_its_finished_order(world: World) -> None:
     rented = await world.rent()
     world.provider.receive(rented.number, "code 1234")
-    refresh = Refresh(world.engine.catalogues, world.engine.providers)
+    refresh = refresh_of(world.engine)
     async with _working(world, world._handlers(), refresh), world.wakeups.watch(rented.id) as watch:
         async with asyncio.timeout(5):
             while world.provider.closed != {"a1"}:
