@@ -56,6 +56,8 @@ class Stack:
             "PHONEAGENT_FACILITATOR_URL": self.addresses.facilitator_url,
             "PHONEAGENT_SMSFAST_API_KEY": self.keys.smsfast_api_key,
             "PHONEAGENT_SMSFAST_URL": self.addresses.simulators["smsactivate"] + HANDLER_PATH,
+            "PHONEAGENT_HERO_API_KEY": self.keys.hero_api_key,
+            "PHONEAGENT_HERO_URL": self.addresses.simulators["hero"] + HANDLER_PATH,
             "PHONEAGENT_TEXTVERIFIED_API_KEY": self.keys.textverified_api_key,
             "PHONEAGENT_TEXTVERIFIED_USERNAME": TEXTVERIFIED_USERNAME,
             "PHONEAGENT_TEXTVERIFIED_URL": self.addresses.simulators["textverified"],
@@ -84,6 +86,7 @@ class Stack:
             "PHONEAGENT_REGULATED_SERVICES": "pm",
             "PHONEAGENT_SANCTIONED_COUNTRIES": "BY",
             "PHONEAGENT_ABUSE_EMAIL": "abuse@phoneagent.example",
+            "PHONEAGENT_BREAKER_OPEN_S": "2",
             "PHONEAGENT_DEV_CLOCK": "1",
         }
 

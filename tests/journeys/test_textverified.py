@@ -24,7 +24,9 @@ async def test_the_announced_keys_buy_a_number_that_receives_an_sms(outside: Out
     inbox = (await outside.http.get(details["sms"]["href"], headers=bearer)).json()["data"]
     assert [row["parsedCode"] for row in inbox] == ["123456"]
     state = (await outside.http.get(f"{base}/_sim/state")).json()
-    assert [row["status"] for row in state["activations"]] == ["received"]
+    # the service may have bought there too
+    ours = [row for row in state["activations"] if row["number"].endswith(details["number"])]
+    assert [row["status"] for row in ours] == ["received"]
     elsewhere = outside.told["simulators"]["smsactivate"]
     moved = (await outside.http.post(f"{elsewhere}/_sim/clock", json={"advance_s": 0})).json()
     assert moved["now"] >= clock["now"]  # one clock for all parts
