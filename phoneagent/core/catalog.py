@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
@@ -196,11 +197,23 @@ class Catalogue:
                 "mode": row.mode.value,
                 "price_usdc": money.json_number(row.price_atomic),
                 "pool": row.pool,
+                **_measured(row),
             }
             for row in rows
             if row is not None and row.pool > 0
         ]
         return {"code": country, "name": COUNTRIES[country], "services": services}
+
+
+def _measured(row: Listing) -> dict[str, Any]:
+    """Return what is known beside the stock: when it was read (RFC 3339), and what part of rentals got an SMS."""
+    as_of_ms, rate = row.stock_as_of_ms, row.delivery_rate
+    told: dict[str, Any] = {}
+    if as_of_ms is not None:
+        told["as_of"] = datetime.fromtimestamp(as_of_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if rate is not None:
+        told["delivery_rate"] = round(float(rate), 2)
+    return told
 
 
 def price_of(service: str) -> int:

@@ -271,7 +271,7 @@ class RedisRentals:
         }
 
     async def _count_end(self, before: Rental, after: Rental) -> None:
-        """Count what a rental's end says of its provider, in the provider's slot: a hint, outside I9 (§4.8)."""
+        """Count what a rental's end says of its provider, in the provider's slot: a hint, outside I9."""
         has_delivered = delivery(before, after)
         if has_delivered is None or after.order is None or after.request is None:
             return

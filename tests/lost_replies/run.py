@@ -89,7 +89,7 @@ class Result:
 async def run(redis_url: str, upstream_name: str, rentals: int, lost: int, seed: int = 1) -> Result:
     """Rent ``rentals`` times; lose the replies of ``lost`` purchases of that many, drawn at random."""
     (upstream,) = [one for one in UPSTREAMS if one.name == upstream_name]
-    async with open_world(redis_url, max_open_holds=10**6, max_claims_per_hour=10**6) as world:
+    async with open_world(redis_url, max_open_holds=10**6, max_claims_per_hour=10**6, silent_cooldown_s=0) as world:
         world.chain.balances[address(PAYER_KEY)] = 10**15
         simulator = SIMULATORS[upstream_name](
             WorldClock(world.clock), api_key=upstream.api_key, balance_atomic=DEPOSIT_ATOMIC

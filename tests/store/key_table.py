@@ -25,7 +25,7 @@ ENDING = {"{sNN}:rental:ID", "{sNN}:caller:CALLER", "{p-NAME}:stray:ID", *ALWAYS
 
 _PLACEHOLDER = {
     "sNN": r"s\d\d",
-    "NAME": r"(?!all\b)[a-z]+",
+    "NAME": r"(?!all\b)[a-z-]+",
     "ID": r"[\w-]+",
     "RENTAL": r"[rc]_\d\d[a-z2-7]{26}",
     "CHAIN": r"\d+",

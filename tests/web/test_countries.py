@@ -3,8 +3,11 @@
 import pytest
 
 from tests.web.fakes import Fault
-from tests.web.harness import SIGNATURE, X_PAYMENT, World
+from tests.web.harness import SIGNATURE, STOCK, X_PAYMENT, World
 from tests.x402.signing import from_header
+
+AS_OF = {"as_of": "2026-11-21T22:26:40Z"}
+"""The harness's clock stands still."""
 
 
 async def test_a_paid_request_gets_the_list_of_what_is_in_stock(world: World) -> None:
@@ -16,16 +19,58 @@ async def test_a_paid_request_gets_the_list_of_what_is_in_stock(world: World) ->
             "code": "US",
             "name": "United States",
             "services": [
-                {"code": "tg", "name": "Telegram", "mode": "activate_premium", "price_usdc": 2, "pool": 90},
-                {"code": "go", "name": "Google / Gmail", "mode": "activate", "price_usdc": 1, "pool": 500},
+                {
+                    "code": "tg",
+                    "name": "Telegram",
+                    "mode": "activate_premium",
+                    "price_usdc": 2,
+                    "pool": 90,
+                    "as_of": AS_OF,
+                },
+                {
+                    "code": "go",
+                    "name": "Google / Gmail",
+                    "mode": "activate",
+                    "price_usdc": 1,
+                    "pool": 500,
+                    "as_of": AS_OF,
+                },
             ],
         },
         {
             "code": "GB",
             "name": "United Kingdom",
-            "services": [{"code": "go", "name": "Google / Gmail", "mode": "activate", "price_usdc": 1, "pool": 700}],
+            "services": [
+                {
+                    "code": "go",
+                    "name": "Google / Gmail",
+                    "mode": "activate",
+                    "price_usdc": 1,
+                    "pool": 700,
+                    "as_of": AS_OF,
+                }
+            ],
         },
     ]
+
+
+async def test_a_delivery_rate_is_told_once_enough_rentals_have_ended(world: World) -> None:
+    for number in range(20):
+        await world.engine.upstreams.count_end("smsfast", ("US", "go"), has_delivered=number < 15)
+        await world.engine.upstreams.count_end("smsfast", ("GB", "go"), has_delivered=True)
+        if number == 18:
+            await world.restock(STOCK)
+            early = await world.get_countries(await world.sign(path="/countries"))
+    await world.restock(STOCK)
+    response = await world.get_countries(await world.sign(path="/countries"))
+
+    assert "delivery_rate" not in early.text
+    rates = {
+        (country["code"], service["code"]): service.get("delivery_rate")
+        for country in response.json()
+        for service in country["services"]
+    }
+    assert rates == {("US", "tg"): None, ("US", "go"): 0.75, ("GB", "go"): 1.0}
 
 
 @pytest.mark.parametrize(("version", "header", "network"), [(1, X_PAYMENT, "base"), (2, SIGNATURE, "eip155:8453")])

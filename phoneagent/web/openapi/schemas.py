@@ -159,6 +159,11 @@ def _country_entry() -> Schema:
             "mode": ref("Mode"),
             "price_usdc": {"type": "number", "description": "Price of one rental in USDC."},
             "pool": {"type": "integer", "description": "Numbers in stock. Large pools deliver better."},
+            "as_of": {**_TIME, "description": "When the oldest part of the stock was read."},
+            "delivery_rate": {
+                "type": "number",
+                "description": "Part of the last week's rentals that got an SMS; left out while few ended.",
+            },
         },
     }
     return {
