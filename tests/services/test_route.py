@@ -11,10 +11,12 @@ import pytest
 from phoneagent.bootstrap.parts import refresh
 from phoneagent.core.breaker import Trouble
 from phoneagent.core.order import OrderState
-from phoneagent.core.ports import OutOfStock, PurchaseRefused, Refusal
+from phoneagent.core.ports import Bought, OutOfStock, PurchaseRefused, Refusal
 from phoneagent.core.rental import Job
+from phoneagent.core.transitions import Activation
 from phoneagent.services.breakers import Breakers, Probe
-from tests.services.driver import Host, joined
+from phoneagent.services.route import Route
+from tests.services.driver import Host, joined, ledger
 from tests.waiting import within
 from tests.web.fakes import SMSFAST, FakeProvider
 from tests.web.harness import BODY, Rented, World
@@ -223,6 +225,35 @@ async def test_nobody_to_ask_is_told_before_anything_is_claimed(world: World, ho
     assert (response.status_code, response.json()["code"]) == (503, "provider_unavailable")
     assert not [key async for key in world.engine.redis.scan_iter("*:rental:*")]
     assert (len(host.purchases), len(other.purchases)) == (0, 0)
+
+
+async def test_a_provider_that_the_operator_switched_off_is_not_asked(world: World, host: Host, other: Host) -> None:
+    engine = world.engine
+    route = Route(engine.providers, engine.shelf, engine.breakers, world.clock, lambda name, *_pair: name != "smsfast")
+
+    assert [one.traits.name for one in route(*PAIR, 600_000)] == ["hero"]
+    assert not host.purchases
+    assert not other.purchases
+
+
+async def test_a_request_reads_breakers_from_memory_and_no_store(world: World, host: Host, other: Host) -> None:
+    await world.lose_store()
+    engine = world.engine
+    route = Route(engine.providers, engine.shelf, engine.breakers, world.clock)
+    await engine.breakers.failed("smsfast", Trouble.AUTH)  # only this process knows, until the store is back
+    assert [one.traits.name for one in route(*PAIR, 600_000)] == ["hero"]
+    await world.find_store()
+    assert not [*host.purchases, *other.purchases]
+
+
+async def test_a_cost_that_the_host_does_not_tell_is_booked_as_it_was_listed(world: World, host: Host) -> None:
+    host.cost_atomic = 310_000
+    await _publish(world)
+    host.next_answer = Bought(Activation("a77", "14155550077", None))
+
+    rented = await world.rent()
+
+    assert await ledger(world, rented.id) == [("number_cost", -310_000, "a77")]
 
 
 async def test_a_provider_whose_numbers_stay_silent_comes_after_a_dearer_one_that_delivers(

@@ -6,7 +6,7 @@ from tests.web.fakes import Fault
 from tests.web.harness import SIGNATURE, STOCK, X_PAYMENT, World
 from tests.x402.signing import from_header
 
-AS_OF = {"as_of": "2026-11-21T22:26:40Z"}
+AS_OF = "2026-11-21T22:26:40Z"
 """The harness's clock stands still."""
 
 
