@@ -27,8 +27,8 @@ from phoneagent.core.tokens import TokenSigner
 from phoneagent.facilitators import LocalFacilitator, RpcChain
 from phoneagent.providers.budget import BudgetedTransport, Purse
 from phoneagent.providers.smsactivate import SmsActivateProvider
-from phoneagent.screening import ListUnreadable
 from phoneagent.providers.textverified import TEXTVERIFIED, TextVerifiedProvider
+from phoneagent.screening import ListUnreadable
 from phoneagent.services.breakers import Breakers
 from phoneagent.services.deliver import Deliver
 from phoneagent.services.limit import WaiterCaps, Waiters

@@ -127,9 +127,7 @@ def _poller(engine: Engine, longest_sleep_s: float) -> Poller:
     )
     providers = watched(engine)
     receive = Receive(engine.rentals, providers, engine.clock, pace, engine.wakeups, pushing=mailboxes(settings))
-    lines = {
-        name: Line(provider, call_rate(settings, name), pace.attended_ms) for name, provider in providers.items()
-    }
+    lines = {name: Line(provider, call_rate(settings, name), pace.attended_ms) for name, provider in providers.items()}
     return Poller(receive, lines, engine.rentals, engine.budgets, engine.wakeups, longest_sleep_s=longest_sleep_s)
 
 
@@ -140,7 +138,11 @@ def watched(engine: Engine) -> Mapping[str, Provider]:
 
 def _buys_from(engine: Engine) -> BuysFrom:
     """Return who sells to us by the rules of the moment: a switch is heard at the next purchase."""
-    return lambda provider: engine.permits.rules.buys_from(provider)
+
+    def buys_from(provider: str) -> bool:
+        return engine.permits.rules.buys_from(provider)  # other rules each time: a switch replaces them
+
+    return buys_from
 
 
 def refresh(engine: Engine) -> Refresh:

@@ -24,6 +24,7 @@ from phoneagent.core.payment import (
     check_terms,
     fingerprint,
 )
+from phoneagent.core.policy import Allowed
 from phoneagent.core.ports import (
     Activations,
     AlreadyClaimed,
@@ -182,6 +183,8 @@ class Rent:
         refusals: list[OutOfStock | PurchaseRefused] = []
         for provider in await self._routed(work, held):
             if refusals:
+                if not self._is_permitted(work.rental, provider):
+                    continue
                 held = await self._rule_out(work, refusals[-1])
             refusal = await self._try(work, held, provider)
             if refusal is None:
@@ -200,12 +203,17 @@ class Rent:
             await work.write_last(transitions.joined(held, released))
             raise
 
+    def _is_permitted(self, rental: Rental, provider: Provider) -> bool:
+        """Tell whether the rules still let us buy this there: a switch may fall between two providers."""
+        rules, request = self._shelf.permits.rules, rental.request
+        is_sold = request is not None and isinstance(rules.verdict(request.country, request.service), Allowed)
+        return is_sold and rules.buys_from(provider.traits.name)
+
     async def _try(self, work: Work, held: Change, provider: Provider) -> OutOfStock | PurchaseRefused | None:
         """Send one purchase; return its refusal, or None when this request has nothing more to do about it."""
         now_ms = self._clock.now_ms()
         purchase = self._purchase(work.rental, now_ms)
         await self._check_still_lasts(work, now_ms)
-        provider = await self._permitted(work, now_ms)
         started_s = self._clock.monotonic_s()
         intent = transitions.intended(held.rental, provider.traits.name, provider.traits.purchase_timeout_ms, now_ms)
         await work.write(transitions.joined(held, intent))

@@ -52,6 +52,7 @@ class Host(FakeProvider):
     on_cancel: list[CancelAnswer] = field(default_factory=list)
     on_status: list[StatusAnswer] = field(default_factory=list)
     while_asked: Callable[[], None] = lambda: None
+    while_bought: Callable[[], None] = lambda: None
     loses_reply: bool = False
     sells_before_it_waits: bool = False
     refuses_to_list: bool = False
@@ -63,6 +64,7 @@ class Host(FakeProvider):
 
     async def buy(self, purchase: Purchase) -> PurchaseAnswer:
         self.purchases.append(purchase)
+        self.while_bought()
         if not self.sells_before_it_waits:
             answer = await super().buy(purchase)
             return PurchaseUnknown("no answer") if self.loses_reply else answer

@@ -11,6 +11,7 @@ import pytest
 from phoneagent.bootstrap.parts import refresh
 from phoneagent.core.breaker import Trouble
 from phoneagent.core.order import OrderState
+from phoneagent.core.policy import Switch, SwitchKind
 from phoneagent.core.ports import Bought, OutOfStock, PurchaseRefused, Refusal
 from phoneagent.core.rental import Job
 from phoneagent.core.transitions import Activation
@@ -229,11 +230,23 @@ async def test_nobody_to_ask_is_told_before_anything_is_claimed(world: World, ho
 
 async def test_a_provider_that_the_operator_switched_off_is_not_asked(world: World, host: Host, other: Host) -> None:
     engine = world.engine
-    route = Route(engine.providers, engine.shelf, engine.breakers, world.clock, lambda name, *_pair: name != "smsfast")
+    route = Route(engine.providers, engine.shelf, engine.breakers, world.clock, lambda name: name != "smsfast")
 
     assert [one.traits.name for one in route(*PAIR, 600_000)] == ["hero"]
     assert not host.purchases
     assert not other.purchases
+
+
+async def test_a_switch_that_falls_between_two_providers_is_heard(world: World, host: Host, other: Host) -> None:
+    def switch_off() -> None:
+        world.engine.permits.follow([Switch(SwitchKind.PROVIDER, "hero", "a test", "me")])
+
+    host.next_answer, host.while_bought = OutOfStock("NO_NUMBERS"), switch_off
+
+    response = await world.post_rent(await world.sign())
+
+    assert (response.status_code, response.json()["code"]) == (503, "no_inventory")
+    assert (len(host.purchases), len(other.purchases)) == (1, 0)
 
 
 async def test_a_request_reads_breakers_from_memory_and_no_store(world: World, host: Host, other: Host) -> None:

@@ -10,8 +10,7 @@ from phoneagent.core import transitions as verb
 from phoneagent.core.breaker import Failure, Trouble, failed
 from phoneagent.core.order import OrderState
 from phoneagent.core.policy import Switch, SwitchKind
-from phoneagent.core.ports import CallRate, TrailEntry, TrailKind
-from phoneagent.core.ports import Offer
+from phoneagent.core.ports import CallRate, Offer, TrailEntry, TrailKind
 from phoneagent.core.rental import Job
 from phoneagent.core.stray import Stray, StrayEnd, books_of
 from phoneagent.core.transitions import Activation

@@ -18,8 +18,8 @@ from eth_account import Account
 from starlette.applications import Starlette
 
 from phoneagent.bootstrap import Engine, web_app
-from phoneagent.bootstrap.rules import hasher_of, policy_of
 from phoneagent.bootstrap.parts import refresh
+from phoneagent.bootstrap.rules import hasher_of, policy_of
 from phoneagent.core.payment import Payment
 from phoneagent.core.ports import Screening
 from phoneagent.core.rental import Job, Rental

@@ -1,5 +1,6 @@
 """GET /countries: sold for a cent, settled before it is shown, never charged twice (I2, ARCHITECTURE §2)."""
 
+import httpx
 import pytest
 
 from tests.web.fakes import Fault
@@ -55,14 +56,14 @@ async def test_a_paid_request_gets_the_list_of_what_is_in_stock(world: World) ->
 
 
 async def test_a_delivery_rate_is_told_once_enough_rentals_have_ended(world: World) -> None:
-    for number in range(20):
-        await world.engine.upstreams.count_end("smsfast", ("US", "go"), has_delivered=number < 15)
-        await world.engine.upstreams.count_end("smsfast", ("GB", "go"), has_delivered=True)
-        if number == 18:
-            await world.restock(STOCK)
-            early = await world.get_countries(await world.sign(path="/countries"))
-    await world.restock(STOCK)
-    response = await world.get_countries(await world.sign(path="/countries"))
+    async def ended(many: int, *, delivered: int) -> httpx.Response:
+        for number in range(many):
+            await world.engine.upstreams.count_end("smsfast", ("US", "go"), has_delivered=number < delivered)
+            await world.engine.upstreams.count_end("smsfast", ("GB", "go"), has_delivered=True)
+        await world.restock(STOCK)
+        return await world.get_countries(await world.sign(path="/countries"))
+
+    early, response = await ended(19, delivered=14), await ended(1, delivered=1)
 
     assert "delivery_rate" not in early.text
     rates = {
