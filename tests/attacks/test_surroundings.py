@@ -1,12 +1,14 @@
-"""What stands around a request: hosts, other chains, spoofed facilitators, junk to keep them busy (A11 to A13, A16)."""
+"""What stands around a request: hosts, other chains, false facilitators and callbacks, junk (A11 to A13, A16, A29)."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -15,7 +17,8 @@ from starlette.routing import Route
 from phoneagent.bootstrap.engine import _client
 from phoneagent.settings import Settings, SettingsError, read_settings
 from tests.attacks.tools import changed, changing_nothing
-from tests.web.harness import BODY, SIGNATURE, World
+from tests.waiting import within
+from tests.web.harness import BODY, SIGNATURE, World, open_world
 from tests.web.serving import served
 from tests.x402.signing import from_header, to_header
 
@@ -151,3 +154,20 @@ async def test_a16_a_flood_of_the_facilitator_through_us_needs_money_for_every_c
     answers = [await world.post_rent(await world.sign()) for _ in range(12)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 7
     assert len(world.facilitator.verified) == 5
+
+
+async def test_a29_a_forged_callback_sells_no_code_and_takes_no_money(redis_url: str) -> None:
+    secret = "a secret part of an address, of tests"
+    forged = json.dumps({"activationId": "a1", "text": "Your code is 4711", "code": "4711"}).encode()
+    async with open_world(redis_url, smsfast_hook_secret=SecretStr(secret)) as world:
+        rented = await world.rent()
+        world.http.event_hooks = {"request": [], "response": []}  # a callback is no operation of the document
+        answers = [
+            (await within(world.http.post(f"/hooks/smsfast/{guess}", content=forged))).status_code
+            for guess in (secret, secret[:-1], "")
+        ]
+        await world.work()
+
+        assert answers == [200, 404, 404]
+        assert (await world.record(rented.id)).messages == ()
+        assert world.facilitator.settled == []
