@@ -418,6 +418,16 @@ class Settings(UpstreamSettings):
     breaker_open_s: float = Field(
         30.0, gt=0, description="How long a provider that fails gets no purchases at first; refused accounts twice."
     )
+    dry_s: float = Field(
+        90.0, gt=0, description="How long a provider that had no number of a pair is asked for it last."
+    )
+    delivery_prior: int = Field(
+        10,
+        ge=1,
+        le=1_000_000,
+        description="Rentals that each provider is taken to have had of a pair before those measured, seven in ten "
+        "with an SMS: with more of them, cost decides over delivery for longer.",
+    )
     refresh_s: float = Field(60.0, gt=0, description="Between readings of the provider's stock.")
     grace_s: float = Field(5.0, gt=0, le=60, description="How long stopping may take.")
 

@@ -30,7 +30,7 @@ from phoneagent.services.receive import PollPace, Receive
 from phoneagent.services.refresh import Refresh, RefreshTerms
 from phoneagent.services.rent import Rent, RentTerms
 from phoneagent.services.replay import Replay
-from phoneagent.services.route import Route
+from phoneagent.services.route import Route, RoutePace
 from phoneagent.services.settle import Settle
 from phoneagent.settings import Settings
 from phoneagent.web import Admission, Callers, Discovery, Doors, House, create_app, openapi_document
@@ -60,7 +60,14 @@ def web_app(engine: Engine, extra_routes: Sequence[BaseRoute] = ()) -> Starlette
         activations=engine.activations,
         claims=claims,
         replay=replay,
-        route=Route(providers, engine.shelf, engine.breakers, engine.clock, _buys_from(engine)),
+        route=Route(
+            providers,
+            engine.shelf,
+            engine.breakers,
+            engine.clock,
+            _buys_from(engine),
+            pace=RoutePace(settings.delivery_prior, round(settings.dry_s * 1000)),
+        ),
         shelf=engine.shelf,
         clock=engine.clock,
         terms=RentTerms(settings.pay_to, max_costs(settings)),

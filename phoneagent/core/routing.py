@@ -13,8 +13,11 @@ from phoneagent.core.breaker import Breaker
 MOST_TRIES = 3
 """Providers asked within one request, each only after a definite refusal of the one before (providers.md §6.1)."""
 
-PRIOR_DELIVERED, PRIOR_ENDED = 7, 10
-"""A pair is judged as if ten more of its rentals had ended, seven with an SMS: few samples say little. Our choice."""
+PRIOR_DELIVERED_OF_TEN = 7
+"""Before anything is measured, seven rentals in ten are taken to get their SMS. Our choice."""
+
+PRIOR_ENDED = 10
+"""A pair is judged as if so many more of its rentals had ended: few samples say little. Our choice, and a setting."""
 
 SHOWN_FROM = 20
 """A delivery rate is published from so many ended rentals on."""
@@ -34,10 +37,10 @@ class Source:
     delivered: int = 0
     ended: int = 0
 
-    @property
-    def cost_per_delivery(self) -> int:
+    def cost_per_delivery(self, prior_ended: int) -> int:
         """Return what a number costs here for each that delivers, in micro-USD, few samples weighed by the prior."""
-        return -(-self.cost_atomic * (self.ended + PRIOR_ENDED) // (self.delivered + PRIOR_DELIVERED))
+        delivered_tenths = 10 * self.delivered + PRIOR_DELIVERED_OF_TEN * prior_ended
+        return -(-self.cost_atomic * (self.ended + prior_ended) * 10 // delivered_tenths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +67,12 @@ def ranked(
     sources: Sequence[Source],
     breakers: Mapping[str, Breaker],
     dry: frozenset[str] = frozenset(),
+    prior_ended: int = PRIOR_ENDED,
 ) -> list[str]:
     """Return the providers to ask, best first.
 
     The healthy before those that are only waiting for a probe, those that were just out of stock last; then by what a
-    delivered number costs. Equals keep the order of ``sources``.
+    delivered number costs, ``prior_ended`` rentals of each assumed. Equals keep the order of ``sources``.
     """
     known = {name: breakers.get(name, Breaker()) for name in (source.provider for source in sources)}
     able = [
@@ -78,7 +82,13 @@ def ranked(
         and source.cost_atomic <= wanted.max_cost_atomic
         and not known[source.provider].is_open(wanted.now_ms)
     ]
-    able.sort(key=lambda one: (not known[one.provider].is_closed, one.provider in dry, one.cost_per_delivery))
+    able.sort(
+        key=lambda one: (
+            not known[one.provider].is_closed,
+            one.provider in dry,
+            one.cost_per_delivery(prior_ended),
+        )
+    )
     return [source.provider for source in able]
 
 

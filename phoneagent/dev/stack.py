@@ -87,6 +87,9 @@ class Stack:
             "PHONEAGENT_SANCTIONED_COUNTRIES": "BY",
             "PHONEAGENT_ABUSE_EMAIL": "abuse@phoneagent.example",
             "PHONEAGENT_BREAKER_OPEN_S": "2",
+            # Whoever plays with dev leaves most rentals silent, and wants the next one where the last one was.
+            "PHONEAGENT_DELIVERY_PRIOR": "1000000",
+            "PHONEAGENT_DRY_S": "2",
             "PHONEAGENT_DEV_CLOCK": "1",
         }
 

@@ -6,17 +6,25 @@ It must never ask a provider or the store: it stands in the path of a request.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from phoneagent.core.errors import Unavailable
 from phoneagent.core.ports import Clock, Provider, Purchase
-from phoneagent.core.routing import MOST_TRIES, BuysFrom, Source, Wanted, everybody, ranked
+from phoneagent.core.routing import MOST_TRIES, PRIOR_ENDED, BuysFrom, Source, Wanted, everybody, ranked
 from phoneagent.core.transitions import Activation
 from phoneagent.services.breakers import Breakers
 from phoneagent.services.shelf import Shelf
 
 DRY_MS = 90_000
 """So long a provider that was out of a pair is asked for it last, whatever it lists (providers.md §6.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePace:
+    """How many rentals of each pair are assumed before those measured, and how long a dry pair is asked for last."""
+
+    prior_ended: int = PRIOR_ENDED
+    dry_ms: int = DRY_MS
 
 
 class Route:
@@ -29,6 +37,8 @@ class Route:
         breakers: Breakers,
         clock: Clock,
         buys_from: BuysFrom = everybody,
+        *,
+        pace: RoutePace | None = None,
     ) -> None:
         """Choose among ``providers``; where the catalogue says nothing, in their order."""
         self._providers = providers
@@ -36,12 +46,14 @@ class Route:
         self._breakers = breakers
         self._clock = clock
         self._buys_from = buys_from
+        self._pace = pace or RoutePace()
         self._dry_until_ms: dict[tuple[str, str, str], int] = {}
 
     def __call__(self, country: str, service: str, max_cost_atomic: int) -> Sequence[Provider]:
         """Return at most three providers. Raises Unavailable("provider_unavailable") when nobody may be asked now."""
         wanted = Wanted(country, service, max_cost_atomic, self._clock.now_ms())
-        names = ranked(wanted, self._sources(wanted), self._breakers.standing, self._dry(wanted))
+        sources, prior_ended = self._sources(wanted), self._pace.prior_ended
+        names = ranked(wanted, sources, self._breakers.standing, self._dry(wanted), prior_ended)
         if not names:
             raise Unavailable("provider_unavailable", "no number provider takes purchases right now")
         return [self._providers[name] for name in names[:MOST_TRIES]]
@@ -50,7 +62,7 @@ class Route:
         """Note that a provider had no number of this pair."""
         now_ms = self._clock.now_ms()
         self._dry_until_ms = {key: until for key, until in self._dry_until_ms.items() if until > now_ms}
-        self._dry_until_ms[provider, purchase.country, purchase.service] = now_ms + DRY_MS
+        self._dry_until_ms[provider, purchase.country, purchase.service] = now_ms + self._pace.dry_ms
 
     def priced(self, provider: str, purchase: Purchase, activation: Activation) -> Activation:
         """Return an activation with the listed cost where the host tells none, as over V1: that is what it takes."""
@@ -75,4 +87,4 @@ class Route:
         )
 
 
-__all__ = ["Route"]
+__all__ = ["Route", "RoutePace"]

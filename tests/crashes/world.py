@@ -68,8 +68,10 @@ class World:
             await world.redis.aclose()
 
     def orders(self, trace: Path, **special: Any) -> Orders:  # noqa: ANN401  members of Orders
+        # One upstream: what a case leaves behind must not send the next one's purchase elsewhere.
+        others = ("PHONEAGENT_HERO_", "PHONEAGENT_TEXTVERIFIED_")
         env = {
-            **self.told["env"],
+            **{name: value for name, value in self.told["env"].items() if not name.startswith(others)},
             "PHONEAGENT_PUBLIC_URL": self.told["base_url"],
             "PHONEAGENT_POLL_YOUNG_MS": str(POLL_MS),
             "PHONEAGENT_POLL_OLD_MS": str(POLL_MS),

@@ -123,15 +123,17 @@ class Bench:
 
 @contextlib.contextmanager
 def bench(told: Mapping[str, Any]) -> Iterator[Bench]:
-    """The judges over one running service. Its provider has no numbers meanwhile: a good payment comes back unused."""
+    """The judges over one running service. Its providers are sold out meanwhile: a good payment comes back unused."""
     scene = asyncio.run(_opened(told))
     with _official(told["rpc_url"]) as official_url, httpx.Client(timeout=20, trust_env=False) as http:
-        fault = f"{told['simulators']['smsactivate']}/_sim/fault"
-        http.post(fault, json={"action": "purchase", "kind": "no_numbers", "rate": 1.0}).raise_for_status()
+        faults = [f"{simulator}/_sim/fault" for simulator in told["simulators"].values()]
+        for fault in faults:
+            http.post(fault, json={"action": "purchase", "kind": "no_numbers", "rate": 1.0}).raise_for_status()
         try:
             yield Bench(http, told, official_url, scene)
         finally:
-            http.post(fault, json={"clear": True}).raise_for_status()
+            for fault in faults:
+                http.post(fault, json={"clear": True}).raise_for_status()
 
 
 async def _opened(told: Mapping[str, Any]) -> Scene:
