@@ -56,7 +56,7 @@ async def opened_shell(refusal_status: int = 200) -> AsyncIterator[Shell]:
         local = await world.local(receipt_wait_s=0.5)
         app = facilitator_app(local, BASE.usdc, clock=world.clock, refusal_status=refusal_status)
         async with served(app) as url:
-            client = HttpFacilitator(world.http, url, verify_timeout_s=0.3, settle_timeout_s=0.6)
+            client = HttpFacilitator(world.http, url, verify_timeout_s=1.5, settle_timeout_s=3.0)
             yield Shell(world, url, client)
 
 
