@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from phoneagent.core.errors import Unavailable
 from phoneagent.core.ports import Budgets, CallRate, DuePolls, Leased, Provider, Rentals, Room, Wakeups, Wanted
@@ -130,13 +130,18 @@ class Poller:
         for name, batch in by_provider.items():
             line = self._lines.get(name)
             if line is not None and line.provider.traits.can_ask_in_bulk:
-                self._run(name, self._receive.all_of(batch, line.provider, rooms[name].calls, due.live), batch)
+                self._run(name, partial(self._receive.all_of, batch, line.provider, rooms[name].calls, due.live), batch)
                 continue
             for leased in batch:
-                self._run(name, self._receive(leased), [leased])
+                self._run(name, partial(self._receive, leased), [leased])
 
-    def _run(self, name: str, work: Coroutine[Any, Any, None], batch: Sequence[Leased]) -> None:
+    def _run(self, name: str, work: Callable[[], Awaitable[None]], batch: Sequence[Leased]) -> None:
         about = {"rental_id": batch[0].rental.id} if len(batch) == 1 else {"provider": name}
-        task = asyncio.create_task(told({"job": Job.POLL.value, **about}, work), name=f"poll:{name}")
+        task = asyncio.create_task(_do({"job": Job.POLL.value, **about}, work), name=f"poll:{name}")
         self._running[name].add(task)
         task.add_done_callback(self._running[name].discard)
+
+
+async def _do(about: Mapping[str, object], work: Callable[[], Awaitable[None]]) -> None:
+    """Begin the work only when its task begins: one that is cut before has nothing to leave unfinished."""
+    await told(about, work())
