@@ -8,7 +8,7 @@ from tests.simulation.world import simulate
 WITHIN = 2_000
 
 FOUND_BY = {
-    "claim split in two calls": {"I3", "I8"},  # the second claim finds its own key taken: 409
+    "claim split in two calls": {"I3"},
     "reveal before settle": {"I1"},
     "timeout treated as failure": {"I1", "I2", "I7"},
     "purchase retried": {"I4"},
@@ -16,11 +16,17 @@ FOUND_BY = {
 }
 """Promises that the bug breaks first; another one would mean that it is found by accident."""
 
+SEEN_BEFORE = {"claim split in two calls": {"I8"}}
+"""What a bug may break in seeds before the one that shows it whole: the second of two split claims finds the client's
+own key taken by the first, and its request is told 409."""
+
 
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found(name: str) -> None:
     with BUGS[name]():
-        found = next((outcome for outcome in map(simulate, range(WITHIN)) if not outcome.is_clean), None)
+        broken = (outcome for outcome in map(simulate, range(WITHIN)) if not outcome.is_clean)
+        before = SEEN_BEFORE.get(name, set())
+        found = next((outcome for outcome in broken if outcome.violations[0].promise not in before), None)
 
     assert found is not None
     assert found.violations[0].promise in FOUND_BY[name]

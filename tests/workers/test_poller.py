@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -183,3 +184,17 @@ async def test_a_store_that_is_away_only_delays_the_questions(
     monkeypatch.undo()
     assert await world.due_in_ms(Job.POLL) is None
     assert await poller.turn() == 1.0
+
+
+async def test_a_loop_that_is_cut_before_its_questions_begin_leaves_nothing_behind(world: World, host: Counted) -> None:
+    await world.rent()
+    poller = poller_of(world)
+    await poller.turn()
+    (question,) = poller.running
+    question.cancel()
+
+    await asyncio.wait([question])
+    gc.collect()  # a coroutine that nobody awaited would be told here, and a warning is an error
+
+    assert host.calls == []
+    assert poller.running == set()
